@@ -1,0 +1,75 @@
+"""The two things that flow: images, and images part-way to noise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pictures as a source gives them: this process's rows of a global batch of `total`.
+
+    x: float (B, C, H, W) in [-1, 1].
+    y: class numbers int64 (B,), or None where the source has no labels.
+    views: another augmented view of the same pictures for a head that wants one.
+    total: rows in the global batch, all processes together (0 stands for "as many as here").
+    """
+
+    x: Tensor
+    y: Tensor | None = None
+    views: Mapping[str, Tensor] = field(default_factory=dict)
+    total: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "total", self.total or len(self.x))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def seen_by(self, head: str) -> "Images":
+        """The view of these pictures that `head` is to be asked about."""
+        return replace(self, x=self.views[head], views={}) if head in self.views else self
+
+
+@dataclass(frozen=True)
+class Noised:
+    """Images part-way to noise: this process's rows of a global batch of `total`.
+
+    x_t: float (B, C, H, W).  t: noise level int64 (B,), 0 (nearly clean) to T − 1.
+    y: class numbers int64 (B,), or None.
+    noise: the noise that was added (B, C, H, W); None where no image was noised to get here.
+    weight: what a squared ε-error counts (B,), see `diffusion.parametrisation`; None counts 1.
+    answers: what a teacher already said about exactly these inputs, by teacher (rule 5 of the algebra).
+    """
+
+    x_t: Tensor
+    t: Tensor
+    y: Tensor | None = None
+    noise: Tensor | None = None
+    weight: Tensor | None = None
+    answers: Mapping[object, Tensor] = field(default_factory=dict)
+    total: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "total", self.total or len(self.x_t))
+
+    def __len__(self) -> int:
+        return len(self.x_t)
+
+
+Flow = TypeVar("Flow", Images, Noised)
+
+
+def concatenate(parts: Sequence[Flow]) -> Flow:
+    """One batch from several. A field that only some of the parts have is dropped, for a network needs it of all."""
+    if len(parts) == 1:
+        return parts[0]
+    joined = {}
+    for name in (f.name for f in fields(parts[0])):
+        values = [getattr(part, name) for part in parts]
+        if all(isinstance(value, Tensor) for value in values):
+            joined[name] = torch.cat(values)
+    return type(parts[0])(**joined, total=sum(part.total for part in parts))

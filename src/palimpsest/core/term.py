@@ -1,0 +1,134 @@
+"""The algebra: a method is a short list of terms (source × target × weight)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from palimpsest.core.errors import RequestError
+from palimpsest.core.images import Images, Noised
+from palimpsest.core.random import Address, Random, generator
+
+# What a source can give and a target can need.
+IMAGES, LABELS, TRUE_NOISE, NOISED = "images", "labels", "true noise", "noised"
+
+ADVICE = {
+    TRUE_NOISE: "these inputs are not noised images, so there is no true noise to predict. "
+    "Give the term a teacher: past.denoiser.noise",
+    LABELS: "these inputs carry no class labels. Give the term a teacher's answer, or a source that has labels: "
+    "now.data, past.memory",
+    IMAGES: "these inputs are already part-way to noise, and this target asks about clean pictures. "
+    "Give the term a source of images: now.data, past.memory, past.dreams(...)",
+}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The global batch of one step, and which part of it this process draws.
+
+    size: rows of the global batch.  start: rows of this phase that came before it.
+    address: (seed, task, phase, step).
+    """
+
+    size: int
+    start: int = 0
+    address: Address = ()
+    device: torch.device | str = "cpu"
+    rank: int = 0
+    world: int = 1
+
+    def random(self, *name: str) -> Random:
+        """The numbers that belong to `name` (a source's name, or a part of it) in this step."""
+        return Random(generator(*self.address, *name, device=self.device), self.rank, self.world)
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where inputs come from. Equal sources are one source: drawn once in a step."""
+
+    name: str
+    gives: frozenset[str]
+
+    @property
+    def exists(self) -> bool:
+        """False while what it draws from is not there yet (no teacher before the first task has ended)."""
+
+    def draw(self, batch: Batch) -> Images | Noised:
+        """This process's rows of the batch."""
+
+
+@runtime_checkable
+class Target(Protocol):
+    """What the student should say: the head that is asked, the wanted answer, the distance to it."""
+
+    name: str
+    head: str
+    needs: frozenset[str]
+
+    @property
+    def exists(self) -> bool:
+        """False while the teacher that it asks is not there yet."""
+
+    def answer(self, question: Images | Noised) -> Tensor:
+        """What should be said, (B, ...). Called without gradients."""
+
+    def distance(self, said: Tensor, wanted: Tensor, question: Images | Noised) -> Tensor:
+        """One loss per sample, (B,)."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """Inputs from `source`, where the student should say `target`, which matters `weight`."""
+
+    source: Source
+    target: Target
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for need in sorted(self.target.needs - self.source.gives):
+            raise RequestError(f"{self.name}: {ADVICE[need]}.")
+
+    @property
+    def name(self) -> str:
+        return f"{self.source.name} × {self.target.name}"
+
+    @property
+    def present(self) -> bool:
+        """Rule 2: a term is absent when it weighs nothing or when what it needs from the past does not exist yet."""
+        return self.weight != 0 and self.source.exists and self.target.exists
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A learner and its terms; rarely, weights to start from, and parameters that stay as they are.
+
+    learner: the name of the learner that is trained.
+    start: a frozen learner whose weights the student takes over first; None goes on from where the student is.
+    freeze: shell patterns of parameter names that do not change in this phase ("network.conv_in.*").
+    name: tells the phases of a task apart in addresses and events.
+    """
+
+    learner: str
+    terms: Sequence[Term] = field(default_factory=tuple)
+    start: Any = None
+    freeze: tuple[str, ...] = ()
+    name: str = "train"
+
+    def __post_init__(self) -> None:
+        sources: dict[str, Source] = {}
+        for term in self.terms:
+            if sources.setdefault(term.source.name, term.source) != term.source:
+                raise RequestError(
+                    f'phase "{self.name}": two different sources are called "{term.source.name}", so they would draw '
+                    "the same random numbers; give one of them another name."
+                )
+
+    @property
+    def present(self) -> list[Term]:
+        """The terms that take part."""
+        return [term for term in self.terms if term.present]
+
+
+Strategy = Callable[..., Phase | Iterator[Phase]]
