@@ -1,0 +1,1 @@
+"""The physics: noise levels, what a network predicts, samplers."""

@@ -1,0 +1,1 @@
+"""Measures, pure: features → statistics → number."""

@@ -1,0 +1,1 @@
+"""Networks, and averages of their weights. They know no diffusion and no task."""

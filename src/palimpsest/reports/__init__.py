@@ -1,0 +1,1 @@
+"""Tables of runs. They read run directories, never train, and never import torch."""

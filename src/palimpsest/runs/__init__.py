@@ -1,0 +1,1 @@
+"""A run is a directory that explains itself: experiments, run directories, checkpoints, events, and what opens them."""

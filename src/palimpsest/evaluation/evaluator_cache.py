@@ -1,0 +1,141 @@
+"""Where evaluators are kept: one in the package for the digits, the others in a cache named by data and recipe.
+
+An evaluator is two files beside each other: its weights (safetensors), and a record of what they are (JSON).
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load
+
+from palimpsest.core.errors import RequestError
+from palimpsest.evaluation.evaluator import Evaluator, SmallCNN
+from palimpsest.evaluation.evaluator_training import sha256_of, train_evaluator, weights
+from palimpsest.evaluation.options import EvaluatorOptions
+from palimpsest.evaluation.pictures import Stream, digest
+
+SHIPPED = "digits_evaluator"
+
+
+class Record(BaseModel):
+    """What a weights file is. `digest` is over the stream's pictures and the recipe, `sha256` over the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    digest: str
+    sha256: str
+    accuracy: float
+    channels: int
+    size: tuple[int, int]
+    classes: int
+    recipe: EvaluatorOptions
+
+
+class Damaged(Exception):
+    """An evaluator's files are missing, cut off or changed."""
+
+
+def load_evaluator(
+    stream: Stream, options: EvaluatorOptions | None = None, say: Callable[[str], None] = lambda sentence: None
+) -> Evaluator:
+    """The evaluator of a stream: from the package, from the cache, or trained now and put into the cache.
+
+    options: the recipe; None stands for the defaults.  say: is told when training starts, for it can take minutes.
+    A damaged cache entry is made again. Processes that want the same evaluator wait for the one that makes it.
+    """
+    options = options or EvaluatorOptions()
+    name = address(stream, options)
+    try:
+        return read(files("palimpsest.evaluation"), SHIPPED, name)
+    except Damaged:  # not the one that ships with the package
+        pass
+    folder = cache_folder() / name
+    with locked(folder):
+        try:
+            return read(folder, "evaluator", name)
+        except Damaged:
+            say(f"training the evaluator: {options.steps} steps on one thread, kept in {folder}")
+            evaluator = train_evaluator(stream.train, stream.test, len(stream.class_names), options)
+            keep(evaluator, stream, options, folder)
+            return evaluator
+
+
+def address(stream: Stream, options: EvaluatorOptions) -> str:
+    """The name of a cache entry: a digest over the pictures and the recipe."""
+    content = digest(stream.train, stream.test), len(stream.class_names), options.model_dump_json()
+    return hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
+
+
+def cache_folder() -> Path:
+    """$PALIMPSEST_CACHE/evaluators, or ~/.cache/palimpsest/evaluators."""
+    place = os.environ.get("PALIMPSEST_CACHE")
+    return (Path(place) if place else Path.home() / ".cache" / "palimpsest") / "evaluators"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Alone with one cache entry; RequestError where the cache cannot be written."""
+    lock = FileLock(f"{folder}.lock")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise RequestError(
+            f"the evaluators' cache cannot be written ({error}); set PALIMPSEST_CACHE to a writable folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read(folder: Path | Traversable, stem: str, wanted: str) -> Evaluator:
+    """The evaluator whose files are `stem`.json and .safetensors in `folder`; Damaged unless it is `wanted`, whole."""
+    try:
+        record = Record.model_validate_json((folder / f"{stem}.json").read_bytes())
+        content = (folder / f"{stem}.safetensors").read_bytes()
+        if record.digest != wanted or record.sha256 != sha256_of(content):
+            raise Damaged(f"{folder} does not hold what it says")
+        module = SmallCNN(record.channels, record.classes, record.recipe.features, record.size)
+        module.load_state_dict(load(content))
+    except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
+        raise Damaged(str(error)) from error
+    return Evaluator(module.eval().requires_grad_(False), record.name, record.sha256, record.accuracy)
+
+
+def keep(evaluator: Evaluator, stream: Stream, options: EvaluatorOptions, folder: Path) -> None:
+    """Puts an evaluator into the cache: complete or absent. Called under the entry's lock."""
+    partial = folder.with_suffix(".partial")
+    for stale in (partial, folder):
+        shutil.rmtree(stale, ignore_errors=True)
+    write(evaluator, stream, options, partial, "evaluator")
+    os.replace(partial, folder)
+
+
+def write(evaluator: Evaluator, stream: Stream, options: EvaluatorOptions, folder: Path, stem: str) -> None:
+    """Writes the two files of an evaluator into `folder`."""
+    channels, height, width = stream.train.shape
+    record = Record(
+        name=evaluator.name,
+        digest=address(stream, options),
+        sha256=evaluator.sha256,
+        accuracy=evaluator.accuracy,
+        channels=channels,
+        size=(height, width),
+        classes=len(stream.class_names),
+        recipe=options,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{stem}.safetensors").write_bytes(weights(evaluator.module))
+    (folder / f"{stem}.json").write_text(json.dumps(record.model_dump(mode="json"), indent=2) + "\n")

@@ -1,0 +1,112 @@
+"""Laptop, one GPU, many: where it computes, and how many processes share a batch."""
+
+import os
+import resource
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from palimpsest.core.errors import RequestError
+from palimpsest.core.random import Random, generator
+from palimpsest.learning.options import EngineOptions
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The device of this process and its place among the others (started with `torchrun`)."""
+
+    device: torch.device
+    precision: str = "fp32"
+    rank: int = 0
+    world: int = 1
+    compile: bool = False
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes the run directory."""
+        return self.rank == 0
+
+    def autocast(self) -> AbstractContextManager:
+        """The context of a forward pass."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+
+    def ready(self, learner: nn.Module) -> nn.Module:
+        """The learner on the device, its network compiled where that is asked for."""
+        learner = learner.to(self.device)
+        if self.compile:
+            learner.network.compile()
+        return learner
+
+    def wrapped(self, student: nn.Module) -> nn.Module:
+        """The student as it is called in a step: its gradients are averaged over processes."""
+        if self.world == 1:
+            return student
+        return nn.parallel.DistributedDataParallel(student, broadcast_buffers=False)
+
+    def random(self, *address: str | int) -> Random:
+        """Numbers from an address, cut for this process."""
+        return Random(generator(*address, device=self.device), self.rank, self.world)
+
+    def sum(self, value: float) -> float:
+        """The sum over processes. It waits for all of them."""
+        if self.world == 1:
+            return value
+        total = torch.tensor(value, dtype=torch.float64 if self.device.type != "mps" else torch.float32)
+        total = total.to(self.device)
+        torch.distributed.all_reduce(total)
+        return total.item()
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is up in any process."""
+        return self.sum(float(flag)) > 0
+
+    def gathered(self, mine: Tensor) -> Tensor:
+        """The rows of all processes, in the order of the global batch; every process may hold another count."""
+        if self.world == 1:
+            return mine
+        from accelerate.utils import gather_object
+
+        return torch.cat(gather_object([mine.cpu()])).to(self.device)
+
+    def peak_memory(self) -> int:
+        """Bytes at the highest so far: of the device's memory on a GPU, of the process elsewhere."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+    def synchronize(self) -> None:
+        """Until the device has done all that it was asked, for those who time it."""
+        if self.device.type != "cpu":
+            getattr(torch, self.device.type).synchronize()
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.world > 1:
+            torch.distributed.barrier()
+
+
+def find_machine(options: EngineOptions) -> Machine:
+    """The machine that an experiment asks for; refuses a device that is not there."""
+    device = find_device(options.device)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return Machine(device, options.precision, compile=options.compile)
+    from accelerate import PartialState
+
+    state = PartialState(cpu=device.type == "cpu")
+    return Machine(state.device, options.precision, state.process_index, state.num_processes, options.compile)
+
+
+def find_device(asked: str) -> torch.device:
+    """The device by name; `auto` takes cuda, else mps, else cpu."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    name = next(name for name, found in there.items() if found) if asked == "auto" else asked
+    if not there[name]:
+        legal = ", ".join(["auto", *(name for name, found in there.items() if found)])
+        raise RequestError(f'device "{name}" was asked for, and torch finds none here; legal here: {legal}.')
+    return torch.device(name)

@@ -1,0 +1,49 @@
+"""What an experiment may say about training."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class TrainingOptions(BaseModel):
+    """How each phase descends. `steps` and `epochs` exclude each other; one of them is given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(0, ge=0, description="optimizer steps of each task")
+    epochs: int = Field(0, ge=0, description="passes over the task's data; the short last batch is kept")
+    batch: int = Field(32, ge=1, description="real pictures a step, all processes together; replay adds as many again")
+    optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="its state is cleared at each task")
+    learning_rate: float = Field(2e-4, gt=0, description="after the warm-up")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled for adamw")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    keep_optimizer_state: bool = Field(False, description="carry the optimizer's state over to the next task")
+    schedule: Literal["constant", "warmup", "step", "cosine"] = Field("constant", description="of the learning rate")
+    warmup_steps: int = Field(0, ge=0, description="steps of linear warm-up, for warmup and cosine")
+    milestones: tuple[float, ...] = Field((0.5, 0.75), description="shares of a phase after which step lowers the rate")
+    decay: float = Field(0.1, gt=0, le=1, description="by which step multiplies the rate")
+    clip_norm: float = Field(1.0, ge=0, description="largest gradient norm; 0 does not clip")
+    average: float = Field(0.0, ge=0, lt=1, description="decay of the average of the weights (EMA); 0 keeps none")
+    teacher_weights: Literal["raw", "average"] = Field("raw", description="which weights the next teacher carries")
+
+    @model_validator(mode="after")
+    def one_length(self) -> "TrainingOptions":
+        if bool(self.steps) == bool(self.epochs):
+            raise ValueError(f"give either steps or epochs (found steps = {self.steps}, epochs = {self.epochs})")
+        if self.teacher_weights == "average" and not self.average:
+            raise ValueError('teacher_weights = "average" needs an average: set training.average, for example 0.999')
+        return self
+
+
+class EngineOptions(BaseModel):
+    """On what it runs, and how often it looks up from work."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: cuda, else mps, else cpu")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: automatic mixed precision")
+    threads: int = Field(0, ge=0, description="CPU threads; 0 takes what torch takes")
+    compile: bool = Field(False, description="torch.compile the networks")
+    log_every: int = Field(50, ge=1, description="steps between two lines of events.jsonl")
+    checkpoint_steps: int = Field(0, ge=0, description="steps between two checkpoints; 0: by minutes alone")
+    checkpoint_minutes: float = Field(10.0, ge=0, description="minutes between two checkpoints; 0: by steps alone")

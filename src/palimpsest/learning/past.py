@@ -1,0 +1,160 @@
+"""What a strategy may look at: the present task, and as much of the past as it declared that it keeps."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from torch import nn
+
+from palimpsest.core.errors import RequestError
+from palimpsest.core.random import Address
+from palimpsest.core.term import Target
+from palimpsest.diffusion.samplers import Sampler
+from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory
+from palimpsest.streams.pictures import Readable, joined
+from palimpsest.targets import Soft, TaughtNoise, label, true_noise
+
+TRUTH: Mapping[str, Target] = {"noise": true_noise, "logits": label}
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A frozen copy of a learner, and what it may be asked. Before a task has ended there is no learner in it."""
+
+    learner: nn.Module | None = None
+
+    @property
+    def noise(self) -> Target:
+        """What it takes for noise."""
+        return TaughtNoise(self.learner)
+
+    def soft(self, temperature: float = 2.0) -> Target:
+        """Its soft opinion of the class."""
+        return Soft(self.learner, temperature)
+
+    @property
+    def answer(self) -> Target:
+        """What it says with the head that it is named for."""
+        return self.soft() if self.learner is not None and self.learner.head == "logits" else self.noise
+
+
+def frozen(learner: nn.Module) -> Teacher:
+    """A teacher with a copy of the learner's present weights, in evaluation mode."""
+    return Teacher(copy.deepcopy(learner).eval().requires_grad_(False))
+
+
+@dataclass(frozen=True)
+class Now:
+    """The present task.
+
+    k: its number among all that the model has learnt, from 1.  learner: the name of the learner that the experiment
+    trains.  learners: all learners by name, live.
+    """
+
+    k: int
+    classes: tuple[int, ...]
+    data: Data
+    learner: str
+    learners: Mapping[str, nn.Module]
+
+    @property
+    def new(self) -> float:
+        """1/k, what the new task weighs."""
+        return 1 / self.k
+
+    @property
+    def old(self) -> float:
+        """1 − 1/k, what all the old ones weigh together."""
+        return 1 - 1 / self.k
+
+    @property
+    def truth(self) -> Target:
+        """What the experiment's learner should say about real data: the true noise, or the label."""
+        return TRUTH[self.learners[self.learner].head]
+
+    @property
+    def gaussian(self) -> Gaussian:
+        """Pure noise at any noise level."""
+        denoiser = self.learners["denoiser"]
+        return Gaussian(denoiser.shape, denoiser.process.steps)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is left of the tasks that have ended: a value, holding only what the strategy declared that it keeps.
+
+    keeps: what was declared.  learner: the one that the experiment trains.  memory_size: pictures of the memory in all.
+    classes, count: the classes and the number of the tasks that have ended; a given first teacher counts as one.
+    """
+
+    keeps: frozenset[str] = frozenset()
+    learner: str = "denoiser"
+    memory_size: int = 0
+    teachers: Mapping[str, Teacher] = field(default_factory=dict)
+    remembered: Memory = field(default_factory=Memory)
+    pictures: Readable | tuple = ()
+    classes: tuple[int, ...] = ()
+    count: int = 0
+
+    @property
+    def denoiser(self) -> Teacher:
+        """The previous denoiser."""
+        return self.teacher("denoiser")
+
+    @property
+    def classifier(self) -> Teacher:
+        """The previous classifier."""
+        return self.teacher("classifier")
+
+    @property
+    def answer(self) -> Target:
+        """What the previous state of the experiment's learner says."""
+        return self.teacher(self.learner).answer
+
+    @property
+    def memory(self) -> Memory:
+        """A few real pictures of each past task."""
+        self.declared("memory")
+        return self.remembered
+
+    @property
+    def everything(self) -> Readable | tuple:
+        """All pictures of all past tasks."""
+        self.declared("everything")
+        return self.pictures
+
+    def teacher(self, learner: str) -> Teacher:
+        """The previous state of a learner."""
+        self.declared("teacher")
+        return self.teachers.get(learner, Teacher())
+
+    def dreams(self, steps: int, sampler: str = "ddim") -> Dreams:
+        """Pictures that the previous denoiser samples."""
+        return Dreams(self.denoiser.learner, Sampler(sampler, steps))
+
+    def halfway(self, steps: int) -> Halfway:
+        """Samples that the previous denoiser stops on the way."""
+        return Halfway(self.denoiser.learner, steps)
+
+    def declared(self, what: str) -> None:
+        """Refuse to hand out what was not declared, for it has not been kept."""
+        if what not in self.keeps:
+            kept = ", ".join(sorted(self.keeps)) or "nothing"
+            raise RequestError(
+                f'the strategy asks the past for "{what}", and declared that it keeps {kept}; '
+                f'add "{what}" to keeps in its @strategy(...) line.'
+            )
+
+    def after(self, now: Now, learners: Mapping[str, nn.Module], address: Address) -> "Past":
+        """The past once the present task has ended. `learners` are those that teach from now on."""
+        past = replace(self, classes=self.classes + now.classes, count=self.count + 1)
+        if "teacher" in self.keeps:
+            past = replace(past, teachers={name: frozen(learner) for name, learner in learners.items()})
+        if "memory" in self.keeps:
+            memory = self.remembered.after(now.data.pictures, self.memory_size, (*address, now.k))
+            past = replace(past, remembered=replace(memory, flip=now.data.flip))
+        return past
+
+    def with_everything(self, tasks: Sequence[Readable]) -> "Past":
+        """The same past, with all pictures of these tasks, if that is what it keeps."""
+        return replace(self, pictures=joined(tasks)) if tasks and "everything" in self.keeps else self

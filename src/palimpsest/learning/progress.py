@@ -1,0 +1,80 @@
+"""Where a run stands: the place, the learners, the past, and the work in hand."""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from palimpsest.learning.devices import Machine
+from palimpsest.learning.meter import Meter
+from palimpsest.learning.past import Past, Teacher
+from palimpsest.learning.work import Work
+
+
+@dataclass
+class Cost:
+    """What training has cost, all processes together. Passes count pictures × forwards; a backward counts 2 forwards."""
+
+    student_passes: int = 0
+    teacher_passes: int = 0
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+
+
+@dataclass
+class Progress:
+    """Everything that changes in a run; `learning.state` turns it into a checkpoint and back.
+
+    task, phase: numbers of those in hand, from 1 and from 0.  step: steps done in the phase, of `steps`.
+    trained: the task's phases are done, and its measures are not taken yet.
+    averaged: learners with averaged weights, where training.average asks for them.
+    finished: what the earlier phases of this task left behind, with the names of their learners.
+    carried: optimizer states that go over to the next task, where training.keep_optimizer_state asks for it.
+    pending: the state of the work in hand, from a checkpoint, until that work begins again.
+    """
+
+    learners: dict[str, nn.Module]
+    past: Past
+    machine: Machine
+    task: int = 1
+    phase: int = 0
+    step: int = 0
+    steps: int = 0
+    trained: bool = False
+    task_seconds: float = 0.0
+    cost: Cost = field(default_factory=Cost)
+    averaged: dict[str, nn.Module] = field(default_factory=dict)
+    finished: list[tuple[str, Teacher]] = field(default_factory=list)
+    carried: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    pending: dict[str, Tensor] = field(default_factory=dict)
+    work: Work | None = None
+    meter: Meter | None = None
+
+    @property
+    def best(self) -> dict[str, nn.Module]:
+        """The learners to be used: averaged where there is an average."""
+        return self.learners | self.averaged
+
+    @property
+    def teachers(self) -> list[nn.Module]:
+        """All frozen learners that may be asked in this task."""
+        return [t.learner for t in (*self.past.teachers.values(), *(teacher for _, teacher in self.finished))]
+
+    @property
+    def place(self) -> str:
+        """Where the work is, in words."""
+        return f"task {self.task}, phase {self.phase + 1}" if self.phase else f"task {self.task}"
+
+    def settle(self) -> None:
+        """Sum what the learners were asked since the last call, over processes, into the cost. All call it together."""
+        if self.work:
+            self.cost.student_passes += 3 * round(self.machine.sum(taken([self.work.learner])))
+        self.cost.teacher_passes += round(self.machine.sum(taken(self.teachers)))
+        self.cost.peak_memory_bytes = max(self.cost.peak_memory_bytes, self.machine.peak_memory())
+
+
+def taken(learners: list[nn.Module]) -> int:
+    """The pictures that learners were asked about since they were last counted; the count begins anew."""
+    passes = sum(learner.passes for learner in learners)
+    for learner in learners:
+        learner.passes = 0
+    return passes

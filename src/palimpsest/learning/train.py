@@ -1,0 +1,35 @@
+"""The loop over steps."""
+
+from typing import Protocol
+
+from palimpsest.core.objective import objective
+from palimpsest.core.random import Address
+from palimpsest.core.term import Phase
+from palimpsest.learning.options import TrainingOptions
+from palimpsest.learning.progress import Progress
+from palimpsest.learning.work import batches, seed_network
+
+
+class Journal(Protocol):
+    """Whoever is told of each step: writes events and checkpoints, and raises Interrupted when asked to stop."""
+
+    def after_step(self, pictures: int) -> None: ...
+
+
+def train(phase: Phase, progress: Progress, options: TrainingOptions, address: Address, journal: Journal) -> None:
+    """Descend the sum of a phase's terms, from the step where the work stands to the last."""
+    terms, work, machine = phase.present, progress.work, progress.machine
+    pictures = pictures_of(phase)
+    for batch in batches(options, pictures, address, machine, progress.step):
+        seed_network(batch)
+        with machine.autocast():
+            loss, parts = objective(terms, work.student, batch)
+        work.descend(loss, progress.step / progress.steps, progress.step)
+        progress.meter.add(parts, progress.step)
+        progress.step += 1
+        journal.after_step(batch.size)
+
+
+def pictures_of(phase: Phase) -> int:
+    """How many real pictures an epoch of the phase has: those of its source `data`."""
+    return next((len(term.source) for term in phase.present if term.source.name == "data"), 0)

@@ -1,0 +1,130 @@
+"""A learner in training: the student, its optimizer, the average of its weights."""
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
+
+import torch
+from torch import Tensor, nn
+
+from palimpsest.core.errors import RequestError
+from palimpsest.core.random import Address, seed_of
+from palimpsest.core.term import Batch, Phase
+from palimpsest.learning.devices import Machine
+from palimpsest.learning.options import TrainingOptions
+from palimpsest.models.averaging import Average
+
+
+class Work:
+    """What changes while a phase is trained, and nothing else."""
+
+    def __init__(
+        self, learner: nn.Module, phase: Phase, options: TrainingOptions, machine: Machine, resumed: bool = False
+    ) -> None:
+        self.learner, self.options, self.machine = learner, options, machine
+        if phase.start is not None and not resumed:
+            learner.load_state_dict(phase.start.learner.state_dict())
+        freeze(learner, phase.freeze)
+        self.trained = [p for p in learner.parameters() if p.requires_grad]
+        self.optimizer = make_optimizer(self.trained, options)
+        self.average = Average(learner, options.average) if options.average else None
+        self.student = machine.wrapped(learner.train())
+
+    def descend(self, loss: Tensor, progress: float, step: int) -> None:
+        """One step down the gradient of the loss. Nothing is read back from the device."""
+        loss.backward()
+        if self.options.clip_norm:
+            nn.utils.clip_grad_norm_(self.trained, self.options.clip_norm, foreach=True)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.options, progress, step)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.average:
+            self.average.update(self.learner)
+
+    def averaged(self) -> nn.Module:
+        """A copy of the learner with the averaged weights."""
+        return self.average.copy_to(copy.deepcopy(self.learner).eval().requires_grad_(False))
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """The optimizer's tensors, by parameter number and name."""
+        states = self.optimizer.state_dict()["state"].items()
+        return {f"{number}.{name}": tensor for number, state in states for name, tensor in state.items() if isinstance(tensor, Tensor)}
+
+    def load_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
+        """Give the optimizer the state that `optimizer_state` took."""
+        state: dict[int, dict[str, Tensor]] = {}
+        for place, tensor in tensors.items():
+            number, name = place.split(".", 1)
+            state.setdefault(int(number), {})[name] = tensor
+        self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that a resumed phase needs beside the learner's weights."""
+        average = self.average.state() if self.average else {}
+        return {f"optimizer.{name}": tensor for name, tensor in self.optimizer_state().items()} | {
+            f"average.{name}": tensor for name, tensor in average.items()
+        }
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from `state()`."""
+        self.load_optimizer(below(state, "optimizer."))
+        if self.average:
+            self.average.load(below(state, "average."))
+
+
+def below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The entries whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def freeze(learner: nn.Module, patterns: tuple[str, ...]) -> None:
+    """Let only the parameters learn whose name matches no pattern; a pattern without a match is refused."""
+    names = [name for name, _ in learner.named_parameters()]
+    for pattern in patterns:
+        if not any(fnmatch(name, pattern) for name in names):
+            raise RequestError(f'nothing to freeze is called "{pattern}"; names look like {", ".join(names[:3])}.')
+    for name, parameter in learner.named_parameters():
+        parameter.requires_grad_(not any(fnmatch(name, pattern) for pattern in patterns))
+
+
+def make_optimizer(parameters: list[nn.Parameter], options: TrainingOptions) -> torch.optim.Optimizer:
+    """The optimizer that the experiment names."""
+    shared = {"lr": options.learning_rate, "weight_decay": options.weight_decay}
+    if options.optimizer == "sgd":
+        return torch.optim.SGD(parameters, momentum=options.momentum, **shared)
+    kind = torch.optim.AdamW if options.optimizer == "adamw" else torch.optim.Adam
+    return kind(parameters, fused=True, **shared)
+
+
+def learning_rate(options: TrainingOptions, progress: float, step: int) -> float:
+    """The rate at a step, as a function of the step alone: nothing to save. `progress` is step / steps of the phase."""
+    rate = options.learning_rate
+    if options.schedule == "step":
+        return rate * options.decay ** sum(progress >= milestone for milestone in options.milestones)
+    if options.schedule in ("warmup", "cosine") and step < options.warmup_steps:
+        return rate * (step + 1) / options.warmup_steps
+    return rate * 0.5 * (1 + math.cos(math.pi * progress)) if options.schedule == "cosine" else rate
+
+
+def phase_steps(options: TrainingOptions, pictures: int) -> int:
+    """How many steps a phase over so many real pictures takes."""
+    return options.steps or options.epochs * math.ceil(pictures / options.batch)
+
+
+def batches(options: TrainingOptions, pictures: int, address: Address, machine: Machine, first: int) -> Iterator[Batch]:
+    """The global batches of a phase from step `first` on: whole ones by steps; by epochs, the last of each is short."""
+    per_epoch = math.ceil(pictures / options.batch)
+    for step in range(first, phase_steps(options, pictures)):
+        start, size = step * options.batch, options.batch
+        if options.epochs:
+            epoch, place = divmod(step, per_epoch)
+            start = epoch * pictures + place * options.batch
+            size = min(options.batch, pictures - place * options.batch)
+        yield Batch(size, start, (*address, step), machine.device, machine.rank, machine.world)
+
+
+def seed_network(batch: Batch) -> None:
+    """Dropout's randomness: torch's own generator, set from the step's address just before the student's forward."""
+    torch.manual_seed(seed_of(*batch.address, "network", batch.rank))

@@ -1,0 +1,74 @@
+"""Files that are complete or absent."""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from palimpsest.core.errors import RunError
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, flush it to the disk, and give it its name."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise no_space(error, path, len(content)) from error
+
+
+def write_folder(path: Path, fill: Callable[[Path], None], size: int = 0) -> None:
+    """Fill a temporary folder, flush it, and give it its name; an older folder of that name gives way only then.
+
+    size: bytes that the folder will need, for the message where the disk is full.
+    """
+    temporary, old = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}.old")
+    for leftover in (temporary, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+        fill(temporary)
+        for file in temporary.rglob("*"):
+            flush(file)
+        flush(temporary)
+        if path.exists():
+            os.replace(path, old)
+        os.replace(temporary, path)
+        flush(path.parent)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise no_space(error, path, size) from error
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def flush(path: Path) -> None:
+    """Make sure that a file or folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def no_space(error: OSError, path: Path, size: int) -> Exception:
+    """The error to raise for a failed write: a sentence where the disk is full, the error itself otherwise."""
+    if error.errno not in NO_SPACE:
+        return error
+    free = shutil.disk_usage(next(place for place in path.parents if place.exists())).free
+    return RunError(
+        f"no space left to write {path}: about {megabytes(size)} are needed and {megabytes(free)} are free; what was "
+        "saved before is kept. Make room, then `palimpsest resume`."
+    )
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes, for people."""
+    return f"{size / 1e6:,.1f} MB"

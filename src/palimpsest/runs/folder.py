@@ -1,0 +1,100 @@
+"""The places in a run directory, and how one is begun, opened and closed."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from palimpsest.core.errors import RequestError
+from palimpsest.runs.checkpoint import Checkpoints
+from palimpsest.runs.events import Events
+from palimpsest.runs.files import write_atomically
+
+OWN = ("config.toml", "environment.json", "events.jsonl", "results.json", "models", "samples", "checkpoints", "report.html")
+LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """RUN/, see section "a run is a directory" of the design."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.toml"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def events(self) -> Events:
+        return Events(self.path / "events.jsonl")
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.path / "checkpoints")
+
+    def model(self, task: int) -> Path:
+        """The pipeline folder of a task."""
+        return self.path / "models" / f"task_{task}"
+
+    def sheet(self, task: int) -> Path:
+        """The sample sheet of a task."""
+        return self.path / "samples" / f"task_{task}.png"
+
+    def refuse_if_used(self, force: bool) -> None:
+        """Refuse a folder that holds something; with `force`, only what is not a run."""
+        if not self.path.exists() or not any(entry.name != LOCK for entry in self.path.iterdir()):
+            return
+        if not self.config.exists():
+            raise RequestError(
+                f"{self.path} holds files that are not a run's, and nothing is written among them; choose another --out."
+            )
+        if not force:
+            raise RequestError(
+                f"{self.path} holds a run already; go on with it by `palimpsest resume {self.path}`, choose another "
+                "--out, or replace it with --force."
+            )
+
+    def begin(self, config: str, environment: dict) -> None:
+        """Make the folder and write down what the run is. An older run in it (`--force`) goes first."""
+        for name in OWN:
+            place = self.path / name
+            shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+        for place in (self.path / "models", self.path / "samples", self.path / "checkpoints"):
+            place.mkdir(parents=True)
+        write_atomically(self.environment, json.dumps(environment, indent=2).encode())
+        write_atomically(self.config, config.encode())
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the run's lock; refuse where another process works in it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RequestError(f"another process is at work in {self.path}; wait for it, or stop it first.") from error
+        try:
+            yield
+        finally:
+            lock.release()
+            (self.path / LOCK).unlink(missing_ok=True)
+
+
+def open_folder(path: str | Path) -> RunFolder:
+    """The run in `path`, or in `path`/run as `update` writes it."""
+    for place in (Path(path), Path(path) / "run"):
+        if (place / "config.toml").exists():
+            return RunFolder(place)
+    raise RequestError(f"{path} is not a run directory: it has no config.toml; runs lie in runs/EXPERIMENT/.")

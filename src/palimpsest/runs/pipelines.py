@@ -1,0 +1,90 @@
+"""Models as diffusers pipeline folders: what comes out of a run, and what `update` and `sample` take in."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from palimpsest.core.errors import RequestError
+from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.diffusion.schedulers import read_process
+
+LEGAL = "an unconditional pixel pipeline of diffusers (DDPMPipeline, DDIMPipeline), with a UNet2DModel as its unet"
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What a pipeline folder holds beside the network. name: of the pipeline's class.  scheduler: diffusers' own."""
+
+    name: str
+    scheduler: Any
+
+    def save(self, network: nn.Module, folder: Path) -> None:
+        """Write the folder, as `save_pretrained` does, so that stock diffusers opens it."""
+        import diffusers
+
+        pipeline = getattr(diffusers, self.name)(unet=network, scheduler=self.scheduler)
+        pipeline.save_pretrained(folder, safe_serialization=True)
+
+    def deliver(self, network: nn.Module, folder: Path) -> None:
+        """Write the pipeline into a folder that holds other things too, each part under its name only when complete."""
+        new = folder / ".new"
+        shutil.rmtree(new, ignore_errors=True)
+        self.save(network, new)
+        parts = sorted(new.iterdir(), key=lambda part: part.name == "model_index.json")  # the index comes last
+        for part in parts:
+            target = folder / part.name
+            if target.is_dir():
+                shutil.rmtree(target)
+            os.replace(part, target)
+        new.rmdir()
+
+
+def open_pipeline(folder: Path) -> tuple[Denoiser, Pipeline]:
+    """The denoiser in a pipeline folder, with its own betas, prediction type and range, and what goes with it.
+
+    Raises RequestError, saying what is there instead, for anything but an unconditional pixel pipeline. The folder is
+    only read; weights must be safetensors.
+    """
+    import diffusers
+
+    index = read_index(folder)
+    scheduler_class = getattr(diffusers, (index.get("scheduler") or [None, ""])[1], None)
+    if (index.get("unet") or [None, None])[1] != "UNet2DModel" or scheduler_class is None:
+        raise RequestError(
+            f"{folder} holds a {index.get('_class_name', 'pipeline')}, and this works on {LEGAL}; other kinds of models "
+            "cannot be taught yet."
+        )
+    try:
+        network = diffusers.UNet2DModel.from_pretrained(folder, subfolder="unet", use_safetensors=True)
+        scheduler = scheduler_class.from_pretrained(folder, subfolder="scheduler")
+    except (OSError, ValueError) as error:
+        raise RequestError(f"the model in {folder} cannot be opened: {str(error).splitlines()[0]}") from error
+    if network.config.in_channels != network.config.out_channels or network.config.class_embed_type:
+        raise RequestError(f"the network in {folder} is conditional or learns its variance; this works on {LEGAL}.")
+    process, predicts, clip_range = read_process(scheduler)
+    shape = (network.config.in_channels, *picture_size(network, folder))
+    denoiser = Denoiser(network, process, shape, predicts=predicts, clip_range=clip_range)
+    return denoiser.eval(), Pipeline(index["_class_name"], scheduler)
+
+
+def read_index(folder: Path) -> dict:
+    """The model_index.json of a pipeline folder."""
+    try:
+        return json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RequestError(
+            f"{folder} is not a diffusers pipeline folder (no readable model_index.json); give {LEGAL}."
+        ) from error
+
+
+def picture_size(network: nn.Module, folder: Path) -> tuple[int, int]:
+    """Height and width that the network was made for."""
+    size = network.config.sample_size
+    if size is None:
+        raise RequestError(f"the network in {folder} does not say its sample_size; set it in unet/config.json.")
+    return (size, size) if isinstance(size, int) else tuple(size)

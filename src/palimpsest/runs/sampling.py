@@ -1,0 +1,97 @@
+"""Pictures from a model, into a sheet, an array or a folder."""
+
+import math
+import os
+import shutil
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from palimpsest.core.errors import RequestError
+from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.diffusion.samplers import Sampler
+from palimpsest.evaluation.sheet import sample_sheet, save_sheet, to_bytes
+from palimpsest.learning.devices import find_machine
+from palimpsest.learning.options import EngineOptions
+from palimpsest.runs.files import write_atomically, write_folder
+from palimpsest.runs.folder import open_folder
+from palimpsest.runs.measuring import draw_samples
+from palimpsest.runs.pipelines import open_pipeline
+
+BATCH = 250
+
+
+def sample(
+    place: str | Path,
+    *,
+    count: int = 60,
+    task: int | None = None,
+    sampler: str = "ddim",
+    steps: int = 50,
+    seed: int = 0,
+    device: str = "auto",
+) -> Tensor:
+    """`count` pictures (count, C, H, W) in [-1, 1], float32 on the CPU.
+
+    place: a run directory, or a diffusers pipeline folder.  task: of which task's model; default: the last one.
+    """
+    machine = find_machine(EngineOptions(device=device))
+    denoiser = open_model(Path(place), task).to(machine.device)
+    return draw_samples(denoiser, Sampler(sampler, steps), count, BATCH, (seed, "sample"), machine)
+
+
+def sample_to(place: Path, out: str, *, force: bool = False, **how: object) -> None:
+    """`sample`, written to `out`: FILE.png (a sheet), FILE.npz (`images`, uint8 N×H×W×C), or FOLDER/ (a PNG each)."""
+    path = Path(out)
+    kind = "folder" if out.endswith(("/", os.sep)) or path.is_dir() else path.suffix.lower()
+    if kind not in (".png", ".npz", "folder"):
+        raise RequestError(f'"{out}" is not a place for samples; legal: FILE.png, FILE.npz, FOLDER/ (with the slash).')
+    if path.exists() and not force and (path.is_file() or any(path.iterdir())):
+        raise RequestError(f"{path} is there already; choose another --out, or replace it with --force.")
+    samples = sample(place, **how)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == ".png":
+        save_sheet(sample_sheet(samples, math.ceil(math.sqrt(len(samples)))), path)
+    elif kind == ".npz":
+        content = BytesIO()
+        np.savez_compressed(content, images=to_bytes(samples))
+        write_atomically(path, content.getvalue())
+    else:
+        write_pictures(samples, path)
+
+
+def write_pictures(samples: Tensor, path: Path) -> None:
+    """One PNG a picture; pictures of an earlier call give way, nothing else does."""
+    for old in path.glob("sample_*.png"):
+        old.unlink()
+    new = path / ".samples"
+
+    def fill(folder: Path) -> None:
+        for number, picture in enumerate(to_bytes(samples)):
+            Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).save(
+                folder / f"sample_{number:05d}.png"
+            )
+
+    path.mkdir(exist_ok=True)
+    write_folder(new, fill)
+    for picture in sorted(new.iterdir()):
+        os.replace(picture, path / picture.name)
+    shutil.rmtree(new)
+
+
+def open_model(place: Path, task: int | None) -> Denoiser:
+    """The denoiser of a pipeline folder, or of a run's task."""
+    if (place / "model_index.json").exists():
+        if task is not None:
+            raise RequestError(f"{place} is one model and not a run, so it has no task {task}; leave --task out.")
+        return open_pipeline(place)[0]
+    models = open_folder(place).path / "models"
+    there = sorted(int(path.name.removeprefix("task_")) for path in models.glob("task_*"))
+    if not there:
+        raise RequestError(f"{place} has no model yet: its first task is not finished.")
+    if task is not None and task not in there:
+        raise RequestError(f"{place} has no model of task {task}; there are: {', '.join(map(str, there))}.")
+    return open_pipeline(models / f"task_{there[-1] if task is None else task}")[0]

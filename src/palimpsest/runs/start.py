@@ -1,0 +1,194 @@
+"""Begin a run, or go on with one."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from palimpsest.core.errors import RequestError
+from palimpsest.core.term import Strategy
+from palimpsest.learning.continual import continual
+from palimpsest.learning.state import restore
+from palimpsest.runs.assembly import Assembly, assemble
+from palimpsest.runs.config import Experiment, changed_options, resolve, to_toml
+from palimpsest.runs.display import Display
+from palimpsest.runs.environment import describe_environment
+from palimpsest.runs.folder import RunFolder, open_folder
+from palimpsest.runs.measuring import make_measurer
+from palimpsest.runs.recorder import Recorder, identity
+from palimpsest.runs.stopping import stoppable
+from palimpsest.runs.tables import read_experiment
+from palimpsest.streams.stream import Stream, from_tasks
+
+PYTHON = "python"  # the name of a stream or strategy that was passed in
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended. path: its directory.  results: what results.json holds."""
+
+    path: Path
+    results: Mapping[str, Any]
+
+
+def train(
+    experiment: str | Path | Mapping[str, Any] = "digits",
+    *,
+    strategy: str | Strategy | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    stream: Iterable | None = None,
+    force: bool = False,
+    display: Display | None = None,
+    **options: Any,
+) -> Run:
+    """Train an experiment from its first task to its last.
+
+    experiment: a name from `palimpsest list experiments`, a TOML file, or its tables.  strategy: a name, or a function
+    declared with `@palimpsest.strategy`.  out: the run directory; default runs/EXPERIMENT/STRATEGY-seedN.
+    set: dotted keys of the experiment.  stream: any iterable of objects with classes, train and test.
+    force: replace a run that is there.  options: of the strategy.
+    Raises RequestError before anything is written where the request is wrong, RunError where it fails on the way, and
+    Interrupted, with the state saved, on Ctrl-C and SIGTERM.
+    """
+    tables = experiment if isinstance(experiment, Mapping) else read_experiment(experiment)
+    settings = dict(set or {})
+    for key, value in (("seed", seed), ("engine.device", device), ("engine.precision", precision)):
+        if value is not None:
+            settings[key] = value
+    if stream is not None:
+        settings |= {"stream.name": PYTHON, "stream.path": ""}
+    resolved = resolve(tables, strategy, options, settings)
+    folder = RunFolder(Path(out) if out else default_place(resolved, tables))
+    folder.refuse_if_used(force)
+    assembly = assemble(resolved, passed_in(stream), strategy if callable(strategy) else None)
+    return start(folder, assembly, display or Display())
+
+
+def default_place(experiment: Experiment, tables: Mapping[str, Any]) -> Path:
+    """runs/EXPERIMENT/STRATEGY[-changed options]-seedN."""
+    changed = [f"{name}{value}" for name, value in changed_options(experiment, tables).items()]
+    return Path("runs") / experiment.name / "-".join([experiment.strategy.name, *changed, f"seed{experiment.seed}"])
+
+
+def passed_in(stream: Iterable | None) -> Stream | None:
+    """A third party's stream as one of ours."""
+    return stream if stream is None or isinstance(stream, Stream) else from_tasks(stream)
+
+
+def start(folder: RunFolder, assembly: Assembly, display: Display) -> Run:
+    """Begin a run whose parts are all there."""
+    machine = assembly.machine
+    display.quiet |= not machine.main
+    measurer = measurer_of(assembly, display)
+    with ExitStack() as stack:
+        if machine.main:
+            stack.enter_context(folder.alone())
+            threads = assembly.experiment.engine.model_copy(update={"threads": torch.get_num_threads()})
+            config = assembly.experiment.model_copy(update={"engine": threads})
+            folder.begin(to_toml(config), describe_environment(machine))
+        machine.wait()
+        return work(folder, assembly, measurer, display, [])
+
+
+def resume(
+    run: str | Path,
+    *,
+    stream: Iterable | None = None,
+    strategy: Strategy | None = None,
+    display: Display | None = None,
+) -> Run:
+    """Go on with a run exactly where it stopped; a finished one is returned as it is.
+
+    stream, strategy: what was passed in when the run was begun from Python.
+    Raises RequestError where the folder is no run, or its checkpoints belong to another experiment.
+    """
+    folder, display = open_folder(run), display or Display()
+    if finished(folder):
+        display.say(f"{folder.path} is finished")
+        return Run(folder.path, json.loads(folder.results.read_text()))
+    experiment = resolve(read_experiment(folder.config), strategy)
+    if experiment.stream.name == PYTHON and stream is None:
+        raise RequestError(
+            f"the stream of {folder.path} was passed in from Python; go on from there: "
+            f'palimpsest.resume("{folder.path}", stream=...).'
+        )
+    if experiment.strategy.passed_in and strategy is None:
+        raise RequestError(
+            f"the strategy of {folder.path} was passed in from Python; go on from there: "
+            f'palimpsest.resume("{folder.path}", strategy={experiment.strategy.name}).'
+        )
+    assembly = assemble(experiment, passed_in(stream), strategy)
+    display.quiet |= not assembly.machine.main
+    measurer = measurer_of(assembly, display)
+    with ExitStack() as stack:
+        if assembly.machine.main:
+            stack.enter_context(folder.alone())
+        return work(folder, assembly, measurer, display, take_up(folder, assembly, display.say))
+
+
+def finished(folder: RunFolder) -> bool:
+    """Whether the results say so."""
+    try:
+        return json.loads(folder.results.read_text())["finished"]
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -> list[dict]:
+    """Set the progress to the newest good checkpoint, drop the events after it; returns the results so far."""
+    found = folder.checkpoints.latest(say if assembly.machine.main else lambda sentence: None)
+    assembly.machine.wait()
+    if found is None:
+        say(f"{folder.path} has no good checkpoint yet; it begins again")
+        folder.events.truncate(0)
+        return []
+    numbers, tensors = found
+    if numbers["experiment"] != identity(assembly.experiment):
+        changed = difference(numbers["experiment"], identity(assembly.experiment))
+        raise RequestError(
+            f"the checkpoints in {folder.path} belong to another experiment: {changed} has changed in config.toml; "
+            "change it back, or train into another folder."
+        )
+    restore(assembly.progress, numbers, tensors)
+    if assembly.machine.main:
+        folder.events.truncate(numbers["events"])
+    assembly.machine.wait()
+    return numbers["results"]
+
+
+def difference(before: Mapping, after: Mapping, place: str = "") -> str:
+    """The dotted key of the first thing that differs."""
+    for key in before.keys() | after.keys():
+        one, other = before.get(key), after.get(key)
+        if one != other:
+            both = isinstance(one, Mapping) and isinstance(other, Mapping)
+            return difference(one, other, f"{place}{key}.") if both else f"{place}{key}"
+    return place
+
+
+def measurer_of(assembly: Assembly, display: Display):
+    """The measurer of an assembly."""
+    options, seed = assembly.experiment.evaluation, assembly.experiment.seed
+    return make_measurer(assembly.stream, options, assembly.sampler, assembly.machine, seed, display.say)
+
+
+def work(folder: RunFolder, assembly: Assembly, measurer, display: Display, tasks: list[dict]) -> Run:
+    """Run the loops to the end, or to the wish to stop."""
+    with stoppable() as stop:
+        recorder = Recorder(folder, assembly, measurer, display, stop)
+        recorder.tasks = tasks
+        if assembly.stream.skipped and not tasks:
+            recorder.warn(f"{assembly.stream.skipped} bad pictures were left out")
+        try:
+            continual(assembly.plan, assembly.progress, recorder)
+        finally:
+            display.end()
+    return Run(folder.path, json.loads(folder.results.read_text()))

@@ -1,0 +1,58 @@
+"""Teach an existing model new pictures: a run whose first teacher is given."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from palimpsest.core.errors import RequestError
+from palimpsest.core.term import Strategy
+from palimpsest.runs.display import Display
+from palimpsest.runs.folder import RunFolder
+from palimpsest.runs.start import Run, train
+from palimpsest.runs.tables import read_experiment
+
+
+def update(
+    model: str | Path,
+    *,
+    data: str | Path,
+    out: str | Path,
+    strategy: str | Strategy | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    force: bool = False,
+    display: Display | None = None,
+    **options: Any,
+) -> Run:
+    """Teach a diffusers model the pictures in `data`, without the ones that it was trained on.
+
+    model: a folder of an unconditional pixel pipeline (DDPMPipeline, DDIMPipeline); only read. Its own betas, prediction
+    type and range are used. It is the first teacher, so that k = 2 in the first task.
+    out: opens with stock diffusers afterwards; the run's own files lie in out/run.
+    The other arguments, and what is raised, are those of `train`.
+    """
+    model, data, out = Path(model), Path(data), Path(out)
+    if out.resolve() == model.resolve() or model.resolve() in out.resolve().parents:
+        raise RequestError(f"--out {out} lies in the model's own folder, which is never written to; choose another.")
+    if not data.is_dir():
+        raise RequestError(f"--data {data} is not a folder; give a folder of pictures, of class folders, or of parquet.")
+    if out.exists() and not (out / "run").exists() and any(out.iterdir()):
+        raise RequestError(f"{out} is not empty, and nothing is written among other files; choose another --out.")
+    RunFolder(out / "run").refuse_if_used(force)
+    tables = read_experiment("update")
+    tables["stream"] = tables.get("stream", {}) | {"name": data.resolve().name, "path": str(data.resolve())}
+    tables |= {"model": str(model.resolve()), "deliver": str(out.resolve())}
+    return train(
+        tables,
+        strategy=strategy,
+        seed=seed,
+        out=out / "run",
+        device=device,
+        precision=precision,
+        set=set,
+        force=force,
+        display=display,
+        **options,
+    )

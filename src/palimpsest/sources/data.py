@@ -1,0 +1,55 @@
+"""Real training pictures of the task at hand (or of all tasks so far, for the methods that may keep them)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from palimpsest.core.images import Images
+from palimpsest.core.random import permutation, share
+from palimpsest.core.term import IMAGES, LABELS, TRUE_NOISE, Batch
+from palimpsest.streams.pictures import Readable
+
+
+@dataclass(frozen=True)
+class Data:
+    """Labelled pictures, in an order that is a new permutation by address in every epoch.
+
+    flip: turn each picture left to right with probability ½.
+    """
+
+    pictures: Readable
+    flip: bool = False
+    name: str = "data"
+    gives: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS, TRUE_NOISE})
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def exists(self) -> bool:
+        return len(self.pictures) > 0
+
+    def draw(self, batch: Batch) -> Images:
+        """The pictures at positions start ... start + size of an endless row of shuffled epochs."""
+        rows = self.rows(batch)
+        x, y = self.pictures.take(rows[share(batch.size, batch.rank, batch.world)])
+        x = flipped(x, batch.random(self.name, "flip").uniform(batch.size)) if self.flip else x
+        return Images(x, y, total=batch.size)
+
+    def rows(self, batch: Batch) -> Tensor:
+        """Row numbers of the global batch, int64 (size,)."""
+        count, position, end, pieces = len(self), batch.start, batch.start + batch.size, []
+        while position < end:
+            epoch, first = divmod(position, count)
+            last = min(count, first + end - position)
+            order = permutation((*batch.address[:-1], self.name, "epoch", epoch), count, batch.device)
+            pieces.append(order[first:last])
+            position += last - first
+        return torch.cat(pieces)
+
+
+def flipped(x: Tensor, chance: Tensor) -> Tensor:
+    """Each picture of x (B, C, H, W) turned left to right where its chance (B,), uniform in [0, 1), is under ½."""
+    return torch.where(chance[:, None, None, None] < 0.5, x.flip(-1), x)

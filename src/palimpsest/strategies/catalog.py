@@ -1,0 +1,112 @@
+"""What strategies there are, read from the files' syntax trees: nothing is imported, least of all torch."""
+
+import ast
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from palimpsest.core.errors import RequestError, unknown
+
+FOLDER = Path(__file__).parent
+NOT_STRATEGIES = {"__init__", "catalog", "declare"}
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a strategy: a keyword argument of its signature, with the docstring's line about it."""
+
+    name: str
+    kind: type
+    default: object
+    help: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A strategy as it stands in its file, or a function that was passed in."""
+
+    name: str
+    doc: str
+    options: tuple[Option, ...]
+    keeps: frozenset[str]
+    learners: tuple[str, ...] | str
+    passed_in: bool = False
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return self.doc.splitlines()[0]
+
+
+def names() -> list[str]:
+    """Every strategy, by name."""
+    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in NOT_STRATEGIES)
+
+
+def look_up(name: str) -> Entry:
+    """A strategy by name, without importing it; an unknown name is refused with the near match."""
+    if name not in names():
+        raise unknown("strategy", name, names())
+    tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    doc = ast.get_docstring(function) or ""
+    declared = {kw.arg: ast.literal_eval(kw.value) for kw in function.decorator_list[0].keywords}
+    pairs = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+    options = tuple(read_option(argument, default, doc) for argument, default in pairs)
+    return Entry(name, doc, options, frozenset(declared["keeps"]), declared["learners"])
+
+
+def read_option(argument: ast.arg, default: ast.expr, doc: str) -> Option:
+    """An option from its place in the signature; the docstring explains it in a line `name: what it is`."""
+    kinds = {"int": int, "float": float, "str": str, "bool": bool}
+    lines = (line.strip() for line in doc.splitlines())
+    text = next((line.partition(": ")[2] for line in lines if line.startswith(f"{argument.arg}: ")), "")
+    return Option(argument.arg, kinds[ast.unparse(argument.annotation)], ast.literal_eval(default), text)
+
+
+def load(name: str) -> Callable:
+    """The strategy itself."""
+    look_up(name)
+    return getattr(import_module(f"palimpsest.strategies.{name}"), name)
+
+
+def find(strategy: str | Callable) -> Entry:
+    """The entry of a strategy by name, or of a function declared with `@strategy`."""
+    if isinstance(strategy, str):
+        return look_up(strategy)
+    name = getattr(strategy, "__name__", str(strategy))
+    if not hasattr(strategy, "keeps"):
+        raise RequestError(f"{name} is not declared as a strategy; put @palimpsest.strategy(keeps=...) above it.")
+    parameters = inspect.signature(strategy).parameters.values()
+    keywords = [parameter for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    options = tuple(Option(keyword.name, type(keyword.default), keyword.default, "") for keyword in keywords)
+    here = strategy.__module__ == f"palimpsest.strategies.{name}"
+    doc = inspect.getdoc(strategy) or name
+    return Entry(name, doc, options, strategy.keeps, strategy.learners, passed_in=not here)
+
+
+def check_options(entry: Entry, options: Mapping[str, object]) -> dict[str, object]:
+    """All options of a strategy, the given ones converted to their kinds; an unknown or ill-typed one is refused."""
+    known = {option.name: option for option in entry.options}
+    for asked in options:
+        if asked not in known:
+            raise unknown(f"option of strategy {entry.name}", asked, known)
+    return {
+        option.name: converted(entry, option, options[option.name]) if option.name in options else option.default
+        for option in known.values()
+    }
+
+
+def converted(entry: Entry, option: Option, given: object) -> object:
+    """The given value as the option's kind."""
+    if isinstance(given, bool) is (option.kind is bool) and isinstance(given, (int, float, str)):
+        try:
+            value = option.kind(given)
+        except ValueError:
+            value = None
+        if value is not None and (option.kind is not int or float(given) == value):
+            return value
+    kind = option.kind.__name__
+    raise RequestError(f'option {option.name} of strategy {entry.name} is of kind {kind}, and was given "{given}".')

@@ -1,0 +1,44 @@
+"""What a stream may be asked for: the [stream] table of an experiment."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class StreamOptions(BaseModel):
+    """Where pictures come from, what they become, and how their classes are cut into tasks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(
+        "digits",
+        description='"digits" (built in), the name of a data set\'s folder, or "hub:owner/name"',
+    )
+    path: str = Field(
+        "",
+        description="the data set's folder, or the folder that data sets lie in; empty: $PALIMPSEST_DATA",
+    )
+    tasks: Annotated[int, Field(ge=1)] | list[list[int]] | list[list[str]] = Field(
+        5, description="how many tasks, or the classes of each task by number or by name"
+    )
+    order: Literal["sorted", "random"] | list[int] = Field(
+        "random", description="order in which classes arrive, or all class numbers in order; not used with class lists"
+    )
+    order_seed: int | None = Field(None, description="seed of the random order; unset: the run's seed")
+    size: int = Field(0, ge=0, description="pictures are resized to size × size; 0: as stored")
+    channels: Literal[0, 1, 3] = Field(0, description="1 (gray) or 3 (colour); 0: as the first picture is stored")
+    resize: Literal["antialias", "bilinear"] = Field(
+        "antialias", description="antialias: Pillow's bilinear filter; bilinear: four neighbours, without antialiasing"
+    )
+    flip: bool = Field(False, description="training pictures are mirrored left to right half of the time")
+    bad_images: Literal["refuse", "skip"] = Field(
+        "refuse", description="what happens to unreadable, truncated and wrong-mode pictures"
+    )
+    test_share: float = Field(0.2, gt=0, lt=1, description="share of each class held out where no test set is stored")
+    split_seed: int = Field(0, description="seed of that split")
+    limit: int = Field(0, ge=0, description="use the first so many training pictures only; 0: all")
+    on_device: Literal["auto", "yes", "no"] = Field(
+        "auto", description="hold pictures on the training device; auto: if they take less than half of its free memory"
+    )
+    train_split: str = Field("train", description="a hub data set's split to train on")
+    test_split: str = Field("test", description="a hub data set's split to measure on")

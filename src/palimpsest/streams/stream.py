@@ -1,0 +1,186 @@
+"""A stream: tasks that arrive one after another, each with its own classes."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import torch
+
+from palimpsest.core.errors import RequestError
+from palimpsest.streams.convert import pictures_of
+from palimpsest.streams.pictures import Pictures, together
+
+
+@dataclass(frozen=True)
+class Task:
+    """What arrives at once. number: from 1.  classes: original class numbers.  train, test: pictures of them."""
+
+    number: int
+    classes: tuple[int, ...]
+    train: Pictures
+    test: Pictures
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Tasks in order, and the pictures of all of them.
+
+    class_names: by original class number.  train, test: pictures of all tasks.
+    skipped: bad pictures that were left out on request, so that a run can say so.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    train: Pictures
+    test: Pictures
+    skipped: int = 0
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self.tasks)
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one picture."""
+        return self.train.shape
+
+    def to(self, device: torch.device | str) -> "Stream":
+        """This stream with its resident pictures on another device, each stored once."""
+        moved: dict[int, torch.Tensor] = {}
+        train, test = self.train.to(device, moved), self.test.to(device, moved)
+        tasks = tuple(
+            replace(task, train=task.train.to(device, moved), test=task.test.to(device, moved)) for task in self.tasks
+        )
+        return replace(self, tasks=tasks, train=train, test=test)
+
+    def seen(self, number: int) -> tuple[int, ...]:
+        """The classes of tasks 1 to `number`, in the order in which they arrived."""
+        return tuple(dict.fromkeys(label for task in self.tasks[:number] for label in task.classes))
+
+
+def class_groups(
+    classes: Sequence[int],
+    tasks: int | Sequence[Sequence[int]],
+    order: str | Sequence[int] = "random",
+    seed: int = 0,
+) -> tuple[tuple[int, ...], ...]:
+    """The classes of each task.
+
+    tasks: how many (as equal as they can be, the first ones larger), or the classes of each, and then `order` is not
+    used.  order: "sorted", "random", or all classes in order. "random" is the order of the published runs:
+    `torch.manual_seed(seed)`, then `randperm` (Masip et al. 2023, section 1 of their code's data splits).
+    Raises RequestError for fewer classes than tasks, and for an order that is not one of these classes.
+    """
+    if not isinstance(tasks, int):
+        return tuple(tuple(group) for group in tasks)
+    if not 1 <= tasks <= len(classes):
+        raise RequestError(
+            f"{tasks} tasks were asked for, and there are {len(classes)} classes; legal: 1 to {len(classes)} tasks."
+        )
+    ordered = in_order(classes, order, seed)
+    share, larger = divmod(len(ordered), tasks)
+    ends = [share * number + min(number, larger) for number in range(tasks + 1)]
+    return tuple(tuple(ordered[start:end]) for start, end in pairwise(ends))
+
+
+def in_order(classes: Sequence[int], order: str | Sequence[int], seed: int) -> list[int]:
+    if order == "sorted":
+        return sorted(classes)
+    if order == "random":
+        generator = torch.Generator().manual_seed(seed)
+        return [classes[place] for place in torch.randperm(len(classes), generator=generator).tolist()]
+    if isinstance(order, str) or sorted(order) != sorted(classes):
+        raise RequestError(
+            f'the class order {order} is not legal; legal: "sorted", "random", or each of the classes '
+            f"{', '.join(map(str, sorted(classes)))} once."
+        )
+    return list(order)
+
+
+def split_by_class(
+    train: Pictures, test: Pictures, groups: Sequence[Sequence[int]], *, name: str, class_names: Sequence[str]
+) -> Stream:
+    """A class-incremental stream: task i holds the pictures of the classes in groups[i − 1].
+
+    Raises RequestError for a class that is unknown, listed twice, or has no training picture, and for an empty group.
+    """
+    check_groups(train, groups, class_names)
+    tasks = tuple(
+        Task(number, tuple(group), train.of_classes(group), test.of_classes(group))
+        for number, group in enumerate(groups, start=1)
+    )
+    used = [label for group in groups for label in group]
+    return Stream(name, tuple(class_names), tasks, train.of_classes(used), test.of_classes(used))
+
+
+def check_groups(train: Pictures, groups: Sequence[Sequence[int]], class_names: Sequence[str]) -> None:
+    counts = torch.bincount(train.labels.cpu(), minlength=len(class_names)).tolist()
+    task_of: dict[int, int] = {}
+    if not groups:
+        raise RequestError("a stream of no tasks was asked for; give stream.tasks at least one list of classes.")
+    for number, group in enumerate(groups, start=1):
+        if not group:
+            raise RequestError(f"task {number} has no classes; give it at least one, or leave it out of stream.tasks.")
+        for label in group:
+            if not 0 <= label < len(class_names):
+                raise RequestError(
+                    f"task {number} asks for class {label}, which is unknown; legal: 0 to {len(class_names) - 1}."
+                )
+            if label in task_of:
+                raise RequestError(
+                    f'class {label} ("{class_names[label]}") is listed twice, in tasks {task_of[label]} and {number}; '
+                    "a class belongs to one task."
+                )
+            task_of[label] = number
+            if not counts[label]:
+                raise RequestError(
+                    f'class {label} ("{class_names[label]}") of task {number} has no training picture; give it some, '
+                    "leave it out with --set stream.tasks=[[...], ...], or raise stream.limit."
+                )
+
+
+def from_tasks(iterable: Iterable[Any], name: str = "python") -> Stream:
+    """A third party's stream: objects with `classes`, `train` and `test`, in the order in which they arrive.
+
+    train, test: `Pictures`, or anything indexable or iterable that gives (image, label, ...), with images as PIL
+    pictures, uint8 numpy (H, W) or (H, W, C), uint8 torch (H, W) or (C, H, W), or float (C, H, W) in [0, 1].
+    They are held in memory. A class may come again in a later task.
+    Raises RequestError for mixed shapes, a class without a training picture, and a label outside its task's classes.
+    """
+    trains: list[Pictures] = []
+    tests: list[Pictures] = []
+    classes: list[tuple[int, ...]] = []
+    for number, task in enumerate(iterable, start=1):
+        shape = trains[0].shape if trains else None
+        trains.append(pictures_of(task.train, f"task {number}'s training data", shape))
+        tests.append(pictures_of(task.test, f"task {number}'s test data", trains[0].shape))
+        classes.append(tuple(int(label) for label in task.classes))
+        check_labels(number, classes[-1], trains[-1], tests[-1])
+    if not trains:
+        raise RequestError(f'the stream "{name}" gave no task; give it objects with classes, train and test.')
+    train, test = together(trains), together(tests)
+    parts = zip(classes, cut(train, trains), cut(test, tests), strict=True)
+    tasks = tuple(Task(number, *part) for number, part in enumerate(parts, start=1))
+    names = tuple(str(label) for label in range(1 + max(map(max, classes))))
+    return Stream(name, names, tasks, train, test)
+
+
+def cut(whole: Pictures, parts: Sequence[Pictures]) -> list[Pictures]:
+    """The parts again, as views of the whole, so that nothing is held twice."""
+    return [whole.subset(rows) for rows in torch.arange(len(whole)).split([len(part) for part in parts])]
+
+
+def check_labels(number: int, classes: Sequence[int], train: Pictures, test: Pictures) -> None:
+    there = set(train.labels.tolist())
+    for label in classes:
+        if label not in there:
+            raise RequestError(f"task {number} lists class {label}, and has no training picture of it; give it some.")
+    for label in sorted((there | set(test.labels.tolist())) - set(classes)):
+        raise RequestError(
+            f"task {number} has pictures of class {label}, and lists the classes {', '.join(map(str, classes))}; "
+            "list every class that it has pictures of."
+        )
