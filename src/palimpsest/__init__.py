@@ -20,6 +20,8 @@ _LAZY = {
     "sample": "palimpsest.runs.sampling",
     "estimate": "palimpsest.runs.estimate",
     "strategy": "palimpsest.strategies.declare",
+    "RequestError": "palimpsest.core.errors",
+    "RunError": "palimpsest.core.errors",
     "Term": "palimpsest.core.term",
     "Phase": "palimpsest.core.term",
     "Stream": "palimpsest.streams.stream",

@@ -61,12 +61,22 @@ class Denoiser(nn.Module):
                 "a class-conditional denoiser was asked about pictures without class labels; "
                 "give it a source that has labels, or name the classes to sample."
             )
+        if not len(x_t):
+            return self.nothing(x_t, y)
         t = levels(t, x_t)
         said = self.network(x_t, t, y) if self.conditional else self.network(x_t, t)
         self.passes += len(x_t)
         output = said if isinstance(said, Tensor) else said.sample
         # Under autocast the answer is bfloat16, whose 8 bits would be the error of every loss and every sampling step.
         return self.parametrisation.to_noise(output.float(), x_t.float(), t)
+
+    def nothing(self, x_t: Tensor, y: Tensor | None) -> Tensor:
+        """The answer about no pictures (0, C, H, W), which attention cannot give by itself. It passes through the network
+        all the same, for among many processes each parameter of each one has to take part in the gradient."""
+        passes = self.passes
+        answer = self.noise(x_t.new_zeros(1, *self.shape), 0, y if y is None else y.new_zeros(1))[:0]
+        self.passes = passes
+        return answer
 
     def pose(self, head: str, drawn: Images | Noised, random: Random) -> Noised:
         """What was drawn as a question to `head`: images are noised, and a squared error gets the network's weight."""

@@ -40,7 +40,9 @@ class Teacher:
 
 def frozen(learner: nn.Module) -> Teacher:
     """A teacher with a copy of the learner's present weights, in evaluation mode."""
-    return Teacher(copy.deepcopy(learner).eval().requires_grad_(False))
+    teacher = copy.deepcopy(learner).eval().requires_grad_(False)
+    teacher.passes = 0  # its own from now on
+    return Teacher(teacher)
 
 
 @dataclass(frozen=True)

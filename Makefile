@@ -1,0 +1,30 @@
+# Everything runs in .venv, which is made from constraints.txt when it is not there or no longer fits.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test slow bench clean
+
+demo: .venv/installed
+	$(BIN)/palimpsest train digits --out "$$(mktemp -d runs/digits-demo-XXXXXX)"
+
+test: .venv/installed-test
+	$(BIN)/python -m pytest
+
+slow: .venv/installed-test
+	$(BIN)/python -m pytest -m slow
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/start.py
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt -e .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv
