@@ -1,6 +1,7 @@
 """The evaluator: training by address, the cache, and the one that ships with the package."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pytest
@@ -99,13 +100,6 @@ def test_training_leaves_threads_and_global_random_state_as_they_were():
         torch.set_num_threads(threads)
 
 
-def test_features_have_variance_one_over_the_training_pictures():
-    evaluator = train_evaluator(STREAM.train, STREAM.test, 3, QUICK.model_copy(update={"steps": 200}))
-    features = evaluator.features(STREAM.train.take(torch.arange(120))[0])
-    assert features.var(dim=0).mean() == pytest.approx(1, abs=0.3)
-    assert features.mean(dim=0).abs().max() < 0.5
-
-
 def test_augmentation_moves_each_picture_by_at_most_one_pixel():
     x = torch.full((200, 1, 7, 7), -1.0)
     x[:, :, 3, 3] = 9
@@ -138,6 +132,12 @@ def test_the_cache_trains_once_and_gives_the_same_evaluator_again(trainings, own
     assert again.record == first.record and weights(again.module) == weights(first.module)
     (folder,) = (place for place in own_cache.iterdir() if place.is_dir())
     assert sha256_of((folder / "evaluator.safetensors").read_bytes()) == first.sha256
+
+
+def test_of_two_that_want_the_same_evaluator_one_trains_and_one_waits(trainings):
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: load_evaluator(STREAM, QUICK), range(2)))
+    assert len(trainings) == 1 and found[0].sha256 == found[1].sha256
 
 
 def test_other_pictures_or_another_recipe_are_another_entry(trainings):

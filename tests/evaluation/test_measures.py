@@ -58,11 +58,13 @@ def test_forgetting_classes_costs_more_the_more_are_forgotten(stream, evaluator)
     assert two["total_variation"] == pytest.approx(0.8, abs=0.02)
 
 
-def test_noise_is_further_than_any_forgetting(stream, evaluator):
-    noise = torch.rand(500, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    measures, _ = measure_generation(noise, stream.train, evaluator, 10)
-    forgetful, _ = measure_generation(pictures(stream.train.of_classes([0])), stream.train, evaluator, 10)
-    assert measures["fid"] > forgetful["fid"]
+@pytest.mark.parametrize("noise", [lambda x: x * 2 - 1, lambda x: torch.sign(x - 0.5), torch.ones_like])
+def test_noise_is_further_than_a_generator_that_forgot_all_classes_but_one(stream, evaluator, noise):
+    made = noise(torch.rand(500, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
+    fid = measure_generation(made, stream.train, evaluator, 10)[0]["fid"]
+    for digit in range(10):
+        kept = pictures(stream.train.of_classes([digit]))
+        assert measure_generation(kept, stream.train, evaluator, 10)[0]["fid"] < fid
 
 
 def test_a_reference_set_is_described_once_by_content(stream, evaluator, monkeypatch):
@@ -107,7 +109,7 @@ def test_every_measure_is_in_the_catalog_and_the_catalog_needs_no_torch():
         assert entry.name == name and entry.direction in ("lower is better", "higher is better")
         assert entry.unit and re.fullmatch(r"[A-Z].*\.", entry.description)
     check = "import sys, palimpsest.evaluation.catalog; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", check]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 def test_the_catalog_orders_names_and_knows_the_long_sampler():

@@ -4,7 +4,7 @@ import math
 
 
 def with_error(mean: float, error: float | None) -> str:
-    """A mean with its standard error, both cut where the error has two digits: "0.031 ± 0.0042" is "0.0310 ± 0.0042".
+    """A mean with its standard error, both cut where the error has two digits: "130.2 ± 4.1", "0.0312 ± 0.0042".
 
     Without an error, or with an error of 0, the mean has four digits.
     """

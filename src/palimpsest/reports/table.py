@@ -1,182 +1,191 @@
-"""The comparison of several runs: methods × measures, mean ± standard error over seeds."""
+"""Tables on a terminal, and as CSV."""
 
-import json
-import math
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+import csv
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table as RichTable
+from rich.text import Text
+
 from palimpsest.core.errors import RequestError
-from palimpsest.evaluation.catalog import in_order
+from palimpsest.evaluation.catalog import LONG, find, in_order
+from palimpsest.reports.comparison import Row, Table, compare
+from palimpsest.reports.numbers import amount, duration, plain, with_error
 from palimpsest.reports.results import Results
 
+__all__ = ["compare", "render", "run_table", "write_csv"]
 
-@dataclass(frozen=True)
-class Cell:
-    """A mean over `count` seeds and its standard error (ddof 1), which a single seed does not have."""
-
-    mean: float
-    error: float | None
-    count: int
+ABSENT = "–"
+UNBOUNDED = 10_000  # a table is first measured without the terminal's edge, which would cut its columns
 
 
 @dataclass(frozen=True)
-class Row:
-    """A method: its finished runs with all their seeds, or one unfinished run.
+class Column:
+    """A heading and one text a row. `wraps` is the width at which its words go on the next line, 0 for never."""
 
-    options: those of the strategy that are not its defaults, and settings that tell the compared runs apart.
+    heading: str
+    cells: tuple[str, ...]
+    left: bool = False
+    wraps: int = 0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Columns as a rich renderable: those that do not fit beside the first go into tables below, which repeat it.
+
+    groups: columns that belong together, and stay together where the terminal is wide enough.
     """
 
-    strategy: str
-    options: Mapping[str, Any]
-    finished: bool
-    progress: str
-    seeds: tuple[int, ...]
-    allowed_to_remember: str
-    measures: Mapping[str, Cell]
-    passes: Cell | None
-    seconds: Cell | None
-
-    @property
-    def method(self) -> str:
-        return "\n".join([self.strategy, *(f"{name}={value}" for name, value in self.options.items())])
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows in the order in which their methods were first named, unfinished runs last; measures in catalog order."""
-
-    rows: tuple[Row, ...]
-    measures: tuple[str, ...]
-    extractor: str
+    first: Column
+    groups: tuple[tuple[Column, ...], ...]
+    title: str = ""
     notes: tuple[str, ...] = ()
 
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.title:
+            yield Text(self.title, style="bold")
+        for block in self.blocks(console, options):
+            yield build([self.first, *block])
+        yield from (Text(note, style="dim") for note in self.notes)
 
-@dataclass(frozen=True)
-class Method:
-    """What makes runs the same method: all but the seed. Options and settings as sorted JSON."""
+    def blocks(self, console: Console, options: ConsoleOptions) -> list[list[Column]]:
+        """The columns of each table."""
 
-    experiment: str
-    strategy: str
-    options: str
-    settings: str
+        def fits(columns: Sequence[Column]) -> bool:
+            table = build([self.first, *columns])
+            return Measurement.get(console, options.update(width=UNBOUNDED), table).maximum <= options.max_width
+
+        blocks: list[list[Column]] = [[]]
+        for group in self.groups:
+            if blocks[-1] and not fits([*blocks[-1], *group]):
+                blocks.append([])
+            for column in group:
+                if blocks[-1] and not fits([*blocks[-1], column]):
+                    blocks.append([])
+                blocks[-1].append(column)
+        return blocks
 
 
-def compare(runs: Sequence[Results], defaults: Mapping[str, Mapping[str, Any]] | None = None) -> Table:
-    """The table of some runs.
+def build(columns: Sequence[Column]) -> RichTable:
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(
+            column.heading,
+            justify="left" if column.left else "right",
+            no_wrap=not column.wraps,
+            max_width=column.wraps or None,
+        )
+    for texts in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*map(Text, texts))
+    return table
 
-    defaults: the options of each strategy as its signature (or the experiment) has them; options that equal them
-    are not shown. Raises RequestError for runs that must not stand in one table: different extractors or streams,
-    or the same method and seed twice.
+
+def render(table: Table) -> Shown:
+    """The comparison as a rich renderable."""
+    rows = table.rows
+
+    def measured(names: Iterable[str]) -> tuple[Column, ...]:
+        return tuple(column(heading(name), rows, lambda row, name=name: in_cell(row, name)) for name in names)
+
+    about = (
+        column("tasks", rows, lambda row: row.progress),
+        column("seeds", rows, lambda row: str(len(row.seeds))),
+        column("allowed to remember", rows, lambda row: row.allowed_to_remember, left=True, wraps=16),
+        column("passes", rows, lambda row: amount(row.passes.mean) if row.passes else ABSENT),
+        column("time", rows, lambda row: duration(row.seconds.mean) if row.seconds else ABSENT),
+    )
+    method = column("method", rows, lambda row: row.method, left=True)
+    groups = (*map(measured, by_sampler(table.measures)), about)
+    return Shown(method, groups, notes=(*by_extractor(table.extractor), *table.notes))
+
+
+def run_table(results: Results) -> Shown:
+    """One run as a rich renderable: a row a task; measures taken only at the end stand in the last row."""
+    tasks = results.tasks
+    measured = [task.measures for task in tasks[:-1]] + [{**tasks[-1].measures, **results.final}]
+    names = in_order(name for each in measured for name in each)
+    about = (
+        column("classes", tasks, lambda task: ", ".join(task.classes), left=True, wraps=32),
+        column("time", tasks, lambda task: duration(task.seconds)),
+    )
+    groups = (
+        tuple(column(heading(name), measured, lambda each, name=name: number(each, name)) for name in part)
+        for part in by_sampler(names)
+    )
+    title = f"{results.experiment}, {results.strategy}, seed {results.seed}"
+    if not results.finished:
+        title += f": unfinished, {results.progress}"
+    number_of = column("task", tasks, lambda task: str(task.number))
+    return Shown(number_of, (about, *groups), title, by_extractor(results.extractor_in_words))
+
+
+def by_sampler(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names of measures: those under the experiment's own sampler, and those under the long one."""
+    return [name for name in names if not name.endswith(LONG)], [name for name in names if name.endswith(LONG)]
+
+
+def column(name: str, rows: Iterable[Any], text: Callable[[Any], str], **options: Any) -> Column:
+    return Column(name, tuple(text(row) for row in rows), **options)
+
+
+def heading(measure: str) -> str:
+    """A measure's name with an arrow to where it is better: "fid ↓"; "(long)" below it for the long sampler's."""
+    entry = find(measure)
+    arrow = f" {entry.arrow}" if entry else ""
+    return measure.removesuffix(LONG) + arrow + ("\n(long)" if measure.endswith(LONG) else "")
+
+
+def number(measures: Mapping[str, float], name: str) -> str:
+    return plain(measures[name]) if name in measures else ABSENT
+
+
+def in_cell(row: Row, name: str) -> str:
+    """A mean with its error; says so where not every seed of the row has the measure."""
+    if name not in row.measures:
+        return ABSENT
+    cell = row.measures[name]
+    partly = f" ({cell.count} of {len(row.seeds)})" if cell.count < len(row.seeds) else ""
+    return with_error(cell.mean, cell.error) + partly
+
+
+def by_extractor(words: str) -> tuple[str, ...]:
+    return (f"features and labels by {words}",) if words else ()
+
+
+def write_csv(table: Table, path: Path | str, force: bool = False) -> None:
+    """The comparison for machines: means and standard errors in columns of their own, empty where there is none.
+
+    A file that exists is refused unless `force` is set; it is replaced as a whole or not at all.
     """
-    if not runs:
-        raise RequestError("there is nothing to compare; give at least one run directory.")
-    refuse_mixture(runs)
-    shown = Labels(defaults or {}, differing(runs), len({run.experiment for run in runs}) > 1)
-    groups: dict[Method, list[Results]] = {}
-    for run in runs:
-        if run.finished:
-            groups.setdefault(method(run), []).append(run)
-    unfinished = ([run] for run in runs if not run.finished)
-    rows = tuple(row(several, shown) for several in (*groups.values(), *unfinished))
-    names = in_order(name for each in rows for name in each.measures)
-    return Table(rows, tuple(names), runs[0].extractor_in_words, notes(rows))
+    path = Path(path)
+    if path.exists() and not force:
+        raise RequestError(f'"{path}" exists already; give another name, or --force to replace it.')
+    partial = path.with_name(f".{path.name}.partial")
+    records = [in_csv(row, table) for row in table.rows]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, records[0].keys())
+        writer.writeheader()
+        writer.writerows(records)
+    os.replace(partial, path)
 
 
-def refuse_mixture(runs: Sequence[Results]) -> None:
-    """Numbers from two extractors or two streams do not compare, and one run must not count as two seeds."""
-    first = runs[0]
-    for other in runs[1:]:
-        if other.extractor.get("sha256") != first.extractor.get("sha256"):
-            raise mixture("extractors", first, named(first.extractor), other, named(other.extractor))
-        if other.stream != first.stream:
-            raise mixture("streams", first, json.dumps(first.stream), other, json.dumps(other.stream))
-    seen: dict[tuple[Method, int], Results] = {}
-    for run in runs:
-        twin = seen.setdefault((method(run), run.seed), run)
-        if twin is not run:
-            raise RequestError(
-                f'"{twin.path}" and "{run.path}" are the same method with the same seed {run.seed}; leave one out, '
-                "for a seed must not count twice."
-            )
-
-
-def mixture(what: str, first: Results, here: str, other: Results, there: str) -> RequestError:
-    return RequestError(
-        f'runs with different {what} do not compare: "{first.path}" has {here}, "{other.path}" has {there}; '
-        "compare them apart."
-    )
-
-
-def named(extractor: Mapping[str, Any]) -> str:
-    return f"{extractor['name']} ({extractor['sha256'][:12]})" if extractor else "none"
-
-
-def method(run: Results) -> Method:
-    options, settings = (json.dumps(each, sort_keys=True, default=str) for each in (run.options, run.settings))
-    return Method(run.experiment, run.strategy, options, settings)
-
-
-def differing(runs: Sequence[Results]) -> tuple[str, ...]:
-    """The settings that are not the same in all runs whose config.toml could be read."""
-    known = [run.settings for run in runs if run.settings]
-    keys = dict.fromkeys(key for settings in known for key in settings)
-    return tuple(key for key in keys if any(settings.get(key) != known[0].get(key) for settings in known))
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What has to be said beside a strategy's name to tell the rows of a table apart."""
-
-    defaults: Mapping[str, Mapping[str, Any]]
-    settings: tuple[str, ...]
-    experiments: bool
-
-    def of(self, run: Results) -> dict[str, Any]:
-        usual = self.defaults.get(run.strategy, {})
-        experiment = {"experiment": run.experiment} if self.experiments else {}
-        options = {name: value for name, value in run.options.items() if name not in usual or usual[name] != value}
-        settings = {name: run.settings[name] for name in self.settings if name in run.settings}
-        return {**experiment, **options, **settings}
-
-
-def row(several: Sequence[Results], labels: Labels) -> Row:
-    """One row from the runs of one method."""
-    first = several[0]
-    names = dict.fromkeys(name for run in several for name in run.measures)
-    return Row(
-        strategy=first.strategy,
-        options=labels.of(first),
-        finished=first.finished,
-        progress=first.progress,
-        seeds=tuple(sorted(run.seed for run in several)),
-        allowed_to_remember=first.allowed_to_remember,
-        measures={name: cell(run.measures[name] for run in several if name in run.measures) for name in names},
-        passes=cell_of_cost(several, "student_passes", "teacher_passes"),
-        seconds=cell_of_cost(several, "seconds"),
-    )
-
-
-def cell(values: Iterable[float]) -> Cell:
-    """Mean and standard error s/√n, s with n − 1 in its denominator."""
-    values = list(values)
-    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
-    return Cell(statistics.fmean(values), error, len(values))
-
-
-def cell_of_cost(several: Sequence[Results], *parts: str) -> Cell | None:
-    """The sum of some parts of the cost; None where a run did not count one of them."""
-    if any(part not in run.cost for run in several for part in parts):
-        return None
-    return cell(float(sum(run.cost[part] for part in parts)) for run in several)
-
-
-def notes(rows: Sequence[Row]) -> tuple[str, ...]:
-    """What has to be known to read the table rightly."""
-    said = []
-    if any(each.measures and len(each.seeds) > 1 for each in rows):
-        said.append("mean ± standard error over seeds (ddof 1)")
-    if any(not each.finished for each in rows):
-        said.append("unfinished runs stand alone, with the measures after their last finished task: never averaged")
-    return tuple(said)
+def in_csv(row: Row, table: Table) -> dict[str, Any]:
+    numbers = {name: row.measures.get(name) for name in table.measures}
+    record: dict[str, Any] = {
+        "method": row.method.replace("\n", " "),
+        "finished": row.finished,
+        "tasks": row.progress,
+        "seeds": " ".join(map(str, row.seeds)),
+        "allowed_to_remember": row.allowed_to_remember,
+    }
+    for name, cell in {**numbers, "passes": row.passes, "seconds": row.seconds}.items():
+        record[f"{name}_mean"] = cell.mean if cell else ""
+        record[f"{name}_standard_error"] = "" if cell is None or cell.error is None else cell.error
+    return record

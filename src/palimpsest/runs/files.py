@@ -2,9 +2,12 @@
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from palimpsest.core.errors import RunError
 
@@ -43,7 +46,7 @@ def write_folder(path: Path, fill: Callable[[Path], None], size: int = 0) -> Non
             os.replace(path, old)
         os.replace(temporary, path)
         flush(path.parent)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise no_space(error, path, size) from error
     shutil.rmtree(old, ignore_errors=True)
@@ -58,15 +61,23 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def no_space(error: OSError, path: Path, size: int) -> Exception:
+def no_space(error: OSError | SafetensorError, path: Path, size: int) -> Exception:
     """The error to raise for a failed write: a sentence where the disk is full, the error itself otherwise."""
-    if error.errno not in NO_SPACE:
+    if number_of(error) not in NO_SPACE:
         return error
     free = shutil.disk_usage(next(place for place in path.parents if place.exists())).free
     return RunError(
         f"no space left to write {path}: about {megabytes(size)} are needed and {megabytes(free)} are free; what was "
         "saved before is kept. Make room, then `palimpsest resume`."
     )
+
+
+def number_of(error: OSError | SafetensorError) -> int | None:
+    """The system's error number; safetensors only writes it into its message."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"os error (\d+)", str(error))
+    return int(found[1]) if found else None
 
 
 def megabytes(size: int) -> str:

@@ -1,0 +1,182 @@
+"""The comparison of several runs: methods × measures, mean ± standard error over seeds."""
+
+import json
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from palimpsest.core.errors import RequestError
+from palimpsest.evaluation.catalog import in_order
+from palimpsest.reports.results import Results
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A mean over `count` seeds and its standard error (ddof 1), which a single seed does not have."""
+
+    mean: float
+    error: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method: its finished runs with all their seeds, or one unfinished run.
+
+    options: those of the strategy that are not its defaults, and settings that tell the compared runs apart.
+    """
+
+    strategy: str
+    options: Mapping[str, Any]
+    finished: bool
+    progress: str
+    seeds: tuple[int, ...]
+    allowed_to_remember: str
+    measures: Mapping[str, Cell]
+    passes: Cell | None
+    seconds: Cell | None
+
+    @property
+    def method(self) -> str:
+        return "\n".join([self.strategy, *(f"{name}={value}" for name, value in self.options.items())])
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in the order in which their methods were first named, unfinished runs last; measures in catalog order."""
+
+    rows: tuple[Row, ...]
+    measures: tuple[str, ...]
+    extractor: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Method:
+    """What makes runs the same method: all but the seed. Options and settings as sorted JSON."""
+
+    experiment: str
+    strategy: str
+    options: str
+    settings: str
+
+
+def compare(runs: Sequence[Results], defaults: Mapping[str, Mapping[str, Any]] | None = None) -> Table:
+    """The table of some runs.
+
+    defaults: the options of each strategy as its signature (or the experiment) has them; options that equal them
+    are not shown. Raises RequestError for runs that must not stand in one table: different extractors or streams,
+    or the same method and seed twice.
+    """
+    if not runs:
+        raise RequestError("there is nothing to compare; give at least one run directory.")
+    refuse_mixture(runs)
+    shown = Labels(defaults or {}, differing(runs), len({run.experiment for run in runs}) > 1)
+    groups: dict[Method, list[Results]] = {}
+    for run in runs:
+        if run.finished:
+            groups.setdefault(method(run), []).append(run)
+    unfinished = ([run] for run in runs if not run.finished)
+    rows = tuple(row(several, shown) for several in (*groups.values(), *unfinished))
+    names = in_order(name for each in rows for name in each.measures)
+    return Table(rows, tuple(names), runs[0].extractor_in_words, notes(rows))
+
+
+def refuse_mixture(runs: Sequence[Results]) -> None:
+    """Numbers from two extractors or two streams do not compare, and one run must not count as two seeds."""
+    first = runs[0]
+    for other in runs[1:]:
+        if other.extractor.get("sha256") != first.extractor.get("sha256"):
+            raise mixture("extractors", first, named(first.extractor), other, named(other.extractor))
+        if other.stream != first.stream:
+            raise mixture("streams", first, json.dumps(first.stream), other, json.dumps(other.stream))
+    seen: dict[tuple[Method, int], Results] = {}
+    for run in runs:
+        twin = seen.setdefault((method(run), run.seed), run)
+        if twin is not run:
+            raise RequestError(
+                f'"{twin.path}" and "{run.path}" are the same method with the same seed {run.seed}; leave one out, '
+                "for a seed must not count twice."
+            )
+
+
+def mixture(what: str, first: Results, here: str, other: Results, there: str) -> RequestError:
+    return RequestError(
+        f'runs with different {what} do not compare: "{first.path}" has {here}, "{other.path}" has {there}; '
+        "compare them apart."
+    )
+
+
+def named(extractor: Mapping[str, Any]) -> str:
+    return f"{extractor['name']} ({extractor['sha256'][:12]})" if extractor else "none"
+
+
+def method(run: Results) -> Method:
+    options, settings = (json.dumps(each, sort_keys=True, default=str) for each in (run.options, run.settings))
+    return Method(run.experiment, run.strategy, options, settings)
+
+
+def differing(runs: Sequence[Results]) -> tuple[str, ...]:
+    """The settings that are not the same in all runs whose config.toml could be read."""
+    known = [run.settings for run in runs if run.settings]
+    keys = dict.fromkeys(key for settings in known for key in settings)
+    return tuple(key for key in keys if any(settings.get(key) != known[0].get(key) for settings in known))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What has to be said beside a strategy's name to tell the rows of a table apart."""
+
+    defaults: Mapping[str, Mapping[str, Any]]
+    settings: tuple[str, ...]
+    experiments: bool
+
+    def of(self, run: Results) -> dict[str, Any]:
+        usual = self.defaults.get(run.strategy, {})
+        experiment = {"experiment": run.experiment} if self.experiments else {}
+        options = {name: value for name, value in run.options.items() if name not in usual or usual[name] != value}
+        settings = {name: run.settings[name] for name in self.settings if name in run.settings}
+        return {**experiment, **options, **settings}
+
+
+def row(several: Sequence[Results], labels: Labels) -> Row:
+    """One row from the runs of one method."""
+    first = several[0]
+    names = dict.fromkeys(name for run in several for name in run.measures)
+    return Row(
+        strategy=first.strategy,
+        options=labels.of(first),
+        finished=first.finished,
+        progress=first.progress,
+        seeds=tuple(sorted(run.seed for run in several)),
+        allowed_to_remember=first.allowed_to_remember,
+        measures={name: cell(run.measures[name] for run in several if name in run.measures) for name in names},
+        passes=cell_of_cost(several, "student_passes", "teacher_passes"),
+        seconds=cell_of_cost(several, "seconds"),
+    )
+
+
+def cell(values: Iterable[float]) -> Cell:
+    """Mean and standard error s/√n, s with n − 1 in its denominator."""
+    values = list(values)
+    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+    return Cell(statistics.fmean(values), error, len(values))
+
+
+def cell_of_cost(several: Sequence[Results], *parts: str) -> Cell | None:
+    """The sum of some parts of the cost; None where a run did not count one of them."""
+    if any(part not in run.cost for run in several for part in parts):
+        return None
+    return cell(float(sum(run.cost[part] for part in parts)) for run in several)
+
+
+def notes(rows: Sequence[Row]) -> tuple[str, ...]:
+    """What has to be known to read the table rightly."""
+    said = []
+    if any(each.measures and len(each.seeds) > 1 for each in rows):
+        said.append("mean ± standard error over seeds (ddof 1)")
+    if any(not each.finished for each in rows):
+        said.append("unfinished runs stand alone, with the measures after their last finished task: never averaged")
+    return tuple(said)

@@ -1,0 +1,128 @@
+"""Comparing runs: means and errors by hand, and what must not stand in one table."""
+
+from pathlib import Path
+
+import pytest
+
+from palimpsest.core.errors import RequestError
+from palimpsest.reports.comparison import Cell, compare
+from palimpsest.reports.results import Results, Task
+
+EXTRACTOR = {"name": "small_cnn-32", "sha256": "ab" * 32}
+
+
+def a_run(strategy: str = "joint", seed: int = 0, **changes) -> Results:
+    tasks = tuple(Task(n, (str(n),), {"fid": 100.0 + n}, 1.0) for n in (1, 2))
+    plain = {
+        "path": Path(f"runs/{strategy}-seed{seed}"),
+        "experiment": "digits",
+        "stream": "digits",
+        "strategy": strategy,
+        "options": {},
+        "settings": {"training.steps": 500},
+        "seed": seed,
+        "finished": True,
+        "allowed_to_remember": "everything",
+        "tasks": tasks,
+        "task_count": 2,
+        "final": {"fid": 10.0},
+        "cost": {"student_passes": 1000, "teacher_passes": 500, "seconds": 60.0},
+        "extractor": EXTRACTOR,
+    }
+    return Results(**{**plain, **changes})
+
+
+def test_cells_are_means_with_standard_errors_by_hand():
+    """1, 2, 6: mean 3, s² = (4 + 1 + 9)/2 = 7, error √(7/3)."""
+    runs = [a_run(seed=seed, final={"fid": fid}) for seed, fid in enumerate((1.0, 2.0, 6.0))]
+    (row,) = compare(runs).rows
+    assert row.measures["fid"] == Cell(3.0, pytest.approx((7 / 3) ** 0.5), 3)
+    assert row.seeds == (0, 1, 2) and row.passes == Cell(1500.0, 0.0, 3) and row.seconds.mean == 60
+
+
+def test_a_single_seed_has_no_error():
+    (row,) = compare([a_run()]).rows
+    assert row.measures["fid"] == Cell(10.0, None, 1)
+
+
+def test_columns_are_the_measures_present_in_the_catalogs_order():
+    table = compare([a_run(final={"kld_long": 1.0, "kld": 2.0}), a_run("finetune", final={"fid": 3.0, "other": 4.0})])
+    assert table.measures == ("fid", "kld", "kld_long", "other")
+
+
+def test_methods_are_strategies_with_their_options_in_the_order_given():
+    runs = [a_run("lwf"), a_run("joint"), a_run("lwf", options={"strength": 2.0}), a_run("lwf", seed=1)]
+    assert [(row.method, row.seeds) for row in compare(runs).rows] == [
+        ("lwf", (0, 1)),
+        ("joint", (0,)),
+        ("lwf\nstrength=2.0", (0,)),
+    ]
+
+
+def test_options_that_are_the_defaults_are_not_shown_but_still_tell_runs_apart():
+    runs = [a_run("lwf", options={"strength": 1.25, "clip": 1}), a_run("lwf", options={"strength": 2.0, "clip": 1})]
+    rows = compare(runs, defaults={"lwf": {"strength": 1.25, "clip": 1}}).rows
+    assert [row.method for row in rows] == ["lwf", "lwf\nstrength=2.0"]
+
+
+def test_runs_with_other_settings_are_another_row_that_says_which():
+    runs = [a_run(seed=0), a_run(seed=1, settings={"training.steps": 50})]
+    assert [row.method for row in compare(runs).rows] == ["joint\ntraining.steps=500", "joint\ntraining.steps=50"]
+    assert [row.method for row in compare(runs[:1]).rows] == ["joint"]
+
+
+def test_two_experiments_on_one_stream_are_two_rows_that_say_which():
+    rows = compare([a_run(), a_run(seed=1, experiment="digits_long")]).rows
+    assert [row.method for row in rows] == ["joint\nexperiment=digits", "joint\nexperiment=digits_long"]
+
+
+def test_unfinished_runs_stand_alone_and_the_table_says_so():
+    unfinished = [a_run(seed=seed, finished=False, final={}, task_count=5) for seed in (2, 3)]
+    table = compare([*unfinished, a_run(seed=0), a_run(seed=1, final={"fid": 12.0})])
+    assert [(row.progress, row.seeds) for row in table.rows] == [
+        ("2", (0, 1)),
+        ("task 2 of 5", (2,)),
+        ("task 2 of 5", (3,)),
+    ]
+    assert table.rows[0].measures["fid"].mean == 11 and table.rows[1].measures["fid"] == Cell(102.0, None, 1)
+    assert any("never averaged" in note for note in table.notes)
+    assert not any("never averaged" in note for note in compare([a_run()]).notes)
+
+
+def test_a_measure_that_some_seeds_lack_is_averaged_over_those_that_have_it():
+    (row,) = compare([a_run(final={"fid": 1.0, "kld": 5.0}), a_run(seed=1, final={"fid": 3.0})]).rows
+    assert row.measures["kld"] == Cell(5.0, None, 1) and row.measures["fid"].count == 2
+
+
+def test_a_cost_that_was_not_counted_is_absent_and_not_zero():
+    (row,) = compare([a_run(cost={"seconds": 3.0})]).rows
+    assert row.passes is None and row.seconds.mean == 3
+
+
+def refusal(*runs: Results) -> str:
+    with pytest.raises(RequestError) as caught:
+        compare(runs)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_two_extractors_are_refused_naming_runs_and_extractors():
+    sentence = refusal(a_run(), a_run("lwf", extractor={"name": "inception", "sha256": "cd" * 32}))
+    for part in ("extractors", "joint-seed0", "lwf-seed0", "small_cnn-32 (abababababab)", "inception (cdcdcdcdcdcd)"):
+        assert part in sentence
+    assert "none" in refusal(a_run(), a_run("lwf", extractor={}))
+
+
+def test_two_streams_are_refused_naming_runs_and_streams():
+    sentence = refusal(a_run(), a_run("lwf", stream="cifar10"))
+    for part in ("streams", "joint-seed0", '"digits"', "lwf-seed0", '"cifar10"'):
+        assert part in sentence
+
+
+def test_a_seed_that_would_count_twice_is_refused_naming_both_directories():
+    sentence = refusal(a_run(path=Path("a")), a_run("lwf"), a_run(path=Path("b")))
+    assert '"a" and "b"' in sentence and "seed 0" in sentence
+
+
+def test_no_runs_are_refused():
+    assert "nothing to compare" in refusal()

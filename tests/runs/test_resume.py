@@ -1,0 +1,224 @@
+"""Killed at any instant and resumed, a run ends with the same bytes as one that was never interrupted."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import palimpsest
+from palimpsest.runs.events import read_events
+from tests.tiny import QUIET, tiny, weights
+
+STEPS, EVERY = 8, 3
+
+CHILD = """
+import json, os, signal, sys
+import palimpsest
+from palimpsest.runs import checkpoint, files, recorder
+from tests.tiny import QUIET
+
+out, tables, strategy, where, count = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5])
+calls = 0
+
+def die_in(module, name):
+    original = getattr(module, name)
+    def dying(*args, **kwargs):
+        global calls
+        calls += 1
+        if calls == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*args, **kwargs)
+    setattr(module, name, dying)
+
+places = {
+    "step": (recorder.Recorder, "after_step"),
+    "checkpoint": (checkpoint, "digest"),      # weights are written, their record is not
+    "rename": (files, "flush"),                # files are written, the folder has no name yet
+    "measure": (recorder.Recorder, "write_results"),
+}
+die_in(*places[where])
+palimpsest.train(tables, strategy=strategy, out=out, display=QUIET)
+"""
+
+
+def experiment() -> dict:
+    return tiny(
+        stream={"name": "digits", "tasks": 2},
+        training={"steps": STEPS, "batch": 8, "average": 0.9},
+        evaluation={"samples": 40, "steps": 2, "sheet": 4},
+        engine={"log_every": 2, "checkpoint_steps": EVERY, "checkpoint_minutes": 0},
+    )
+
+
+def outcome(run: Path) -> tuple[list[str], list[dict], list[dict]]:
+    """Weights of all tasks, measures, and losses."""
+    results = json.loads((run / "results.json").read_text())
+    steps = [e for e in read_events(run / "events.jsonl") if e["event"] == "step"]
+    losses = [{key: event[key] for key in ("task", "step", "losses")} for event in steps]
+    models = [weights(run / "models" / f"task_{task['number']}") for task in results["tasks"]]
+    return models, [task["measures"] for task in results["tasks"]], losses
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The outcome of each strategy without an interruption, and its cost."""
+    made = {}
+
+    def run(strategy: str):
+        if strategy not in made:
+            out = tmp_path_factory.mktemp("whole") / strategy
+            done = palimpsest.train(experiment(), strategy=strategy, out=out, display=QUIET)
+            made[strategy] = outcome(out), done.results["cost"]
+        return made[strategy]
+
+    return run
+
+
+def killed(out: Path, strategy: str, where: str, count: int) -> None:
+    """Train in another process, which kills itself at the `count`-th visit to a place."""
+    arguments = [str(out), json.dumps(experiment()), strategy, where, str(count)]
+    ended = subprocess.run([sys.executable, "-c", CHILD, *arguments], cwd=Path(__file__).parents[2], capture_output=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "where", "count"),
+    [
+        ("generative_distillation", "step", 2),  # before the first checkpoint
+        ("generative_distillation", "step", 13),
+        ("generative_distillation", "checkpoint", 4),
+        ("generative_distillation", "rename", 6),
+        ("generative_distillation", "measure", 2),
+        ("dark_replay", "step", 12),
+        ("joint", "step", 14),
+    ],
+)
+def test_killed_and_resumed_is_as_if_never_interrupted(strategy, where, count, uninterrupted, tmp_path):
+    killed(tmp_path / "run", strategy, where, count)
+    done = palimpsest.resume(tmp_path / "run", display=QUIET)
+    expected, cost = uninterrupted(strategy)
+    assert outcome(tmp_path / "run") == expected
+    assert done.results["finished"]
+    for passes in ("student_passes", "teacher_passes"):
+        assert done.results["cost"][passes] == cost[passes]
+
+
+def test_killed_from_outside_at_a_random_instant(uninterrupted, tmp_path):
+    """And more than once. The instants are random, and printed for whoever has to look into a failure."""
+    out, strategy = tmp_path / "run", "generative_distillation"
+    tables = tmp_path / "tiny.toml"
+    from palimpsest.runs.config import resolve, to_toml
+
+    tables.write_text(to_toml(resolve(experiment(), strategy)))
+    command = [sys.executable, "-m", "palimpsest", "train", str(tables), "--out", str(out)]
+    for attempt in range(3):
+        seconds = random.uniform(2.5, 6.0)
+        print("killed after", seconds)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        time.sleep(seconds)
+        process.kill()
+        process.wait()
+        if (out / "config.toml").exists():
+            command = [sys.executable, "-m", "palimpsest", "resume", str(out)]
+    palimpsest.resume(out, display=QUIET) if (out / "config.toml").exists() else palimpsest.train(
+        tables, out=out, display=QUIET
+    )
+    assert outcome(out) == uninterrupted(strategy)[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_polite_signal_saves_and_exits_130(number, uninterrupted, tmp_path):
+    from palimpsest.runs.config import resolve, to_toml
+
+    tables, out = tmp_path / "tiny.toml", tmp_path / "run"
+    tables.write_text(to_toml(resolve(experiment(), "generative_distillation")))
+    command = [sys.executable, "-m", "palimpsest", "train", str(tables), "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    events = out / "events.jsonl"
+    while not (events.exists() and '"event": "step"' in events.read_text()):
+        time.sleep(0.01)
+        assert process.poll() is None, process.stderr.read()
+    process.send_signal(number)
+    assert process.wait(timeout=60) == 130
+    assert "palimpsest resume" in process.stderr.read()
+    palimpsest.resume(out, display=QUIET)
+    assert outcome(out) == uninterrupted("generative_distillation")[0]
+
+
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_used(uninterrupted, tmp_path):
+    out = tmp_path / "run"
+    killed(out, "generative_distillation", "step", 15)
+    newest = sorted((out / "checkpoints").iterdir())[-1] / "state.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    told = []
+    display = type(QUIET)(quiet=True)
+    display.say = told.append
+    palimpsest.resume(out, display=display)
+    assert any("is damaged (state.safetensors has changed)" in str(sentence) for sentence in told)
+    assert outcome(out) == uninterrupted("generative_distillation")[0]
+
+
+def test_at_most_two_checkpoints_are_kept(tmp_path):
+    run = palimpsest.train(experiment(), out=tmp_path / "run", display=QUIET)
+    assert len(list((run.path / "checkpoints").iterdir())) == 2
+
+
+def test_a_finished_run_says_so(tmp_path):
+    run = palimpsest.train(tiny(), out=tmp_path / "run", display=QUIET)
+    before = (run.path / "results.json").read_bytes()
+    assert palimpsest.resume(run.path, display=QUIET).results["finished"]
+    assert (run.path / "results.json").read_bytes() == before
+
+
+def test_a_checkpoint_of_another_experiment_is_refused(tmp_path):
+    out = tmp_path / "run"
+    killed(out, "generative_distillation", "step", 15)
+    config = out / "config.toml"
+    config.write_text(config.read_text().replace("learning_rate = 0.001", "learning_rate = 0.002", 1))
+    with pytest.raises(palimpsest.RequestError, match="belong to another experiment: training.learning_rate"):
+        palimpsest.resume(out, display=QUIET)
+
+
+def test_a_run_is_worked_on_by_one_process(tmp_path):
+    out = tmp_path / "run"
+    killed(out, "generative_distillation", "step", 15)
+    code = (
+        "import sys, time; from pathlib import Path; from palimpsest.runs.folder import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).alone(): print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(out)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(palimpsest.RequestError, match="another process is at work"):
+            palimpsest.resume(out, display=QUIET)
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits on the size of files are POSIX's")
+def test_a_full_disk_keeps_the_last_good_checkpoint(uninterrupted, tmp_path):
+    """A real failed write: the process may not write files as large as a checkpoint of the second task."""
+    out = tmp_path / "run"
+    killed(out, "generative_distillation", "step", STEPS + 1)  # in task 2, after the checkpoint at the page's turn
+    limit = max(p.stat().st_size for p in (out / "checkpoints").rglob("state.safetensors")) - 1000
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "from palimpsest.cli import main; sys.argv = ['palimpsest', 'resume', sys.argv[1]]; main()"
+    )
+    before = sorted(path.name for path in (out / "checkpoints").iterdir())
+    ended = subprocess.run([sys.executable, "-c", code, str(out)], capture_output=True, text=True)
+    assert ended.returncode == 1, ended.stderr
+    assert "no space left" in ended.stderr and "MB are needed" in ended.stderr and "Traceback" not in ended.stderr
+    assert sorted(path.name for path in (out / "checkpoints").iterdir()) == before
+    palimpsest.resume(out, display=QUIET)
+    assert outcome(out) == uninterrupted("generative_distillation")[0]
