@@ -156,7 +156,7 @@ def compare(
     from palimpsest.reports import table
     from palimpsest.reports.results import load_results
 
-    compared = table.compare([load_results(run) for run in runs])
+    compared = table.compare([load_results(run) for run in runs], defaults())
     if csv:
         table.write_csv(compared, csv, force=force)
     print_rich(table.render(compared))
@@ -178,6 +178,13 @@ def doctor() -> None:
     from palimpsest.runs.doctor import findings
 
     print_rich(findings())
+
+
+def defaults() -> dict[str, dict[str, object]]:
+    """The options of all strategies: a table names those that differ."""
+    from palimpsest.strategies import catalog
+
+    return {name: {o.name: o.default for o in catalog.look_up(name).options} for name in catalog.names()}
 
 
 def settings(texts: list[str] | None) -> dict[str, object]:

@@ -124,9 +124,6 @@ class Recorder:
     def write_results(self, finished: bool) -> None:
         """Write results.json anew."""
         assembly, experiment, evaluator = self.assembly, self.assembly.experiment, self.measurer.evaluator
-        extractor = (
-            {"name": evaluator.name, "sha256": evaluator.sha256, "accuracy": evaluator.accuracy} if evaluator else {}
-        )
         results = {
             "experiment": experiment.name,
             "stream": assembly.stream.name,
@@ -140,7 +137,7 @@ class Recorder:
             "accuracy_matrix": [],
             "final": self.tasks[-1]["measures"] if finished else {},
             "cost": asdict(self.progress.cost),
-            "extractor": extractor,
+            "extractor": evaluator.record if evaluator else {},
         }
         write_atomically(self.folder.results, json.dumps(results, indent=2).encode())
 
