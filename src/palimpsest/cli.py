@@ -1,6 +1,7 @@
 """The command line. Every command is a thin layer over a function of the package, imported when it is called."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,14 +9,6 @@ import typer
 
 from palimpsest import __version__, signatures
 from palimpsest.core.errors import Interrupted, RequestError, RunError
-
-app = typer.Typer(
-    help="Teach diffusion models new things without the old data, and prove what they kept.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
 
 Experiment = Annotated[str, typer.Argument(help="A name from `palimpsest list experiments`, or a TOML file.")]
 Strategy = Annotated[str | None, typer.Option(help="A name from `palimpsest list strategies`.")]
@@ -32,10 +25,10 @@ def version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def palimpsest(
     version: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Say the version.")] = False,
-) -> None: ...
+) -> None:
+    """Teach diffusion models new things without the old data, and prove what they kept."""
 
 
 def train(
@@ -67,7 +60,6 @@ def train(
     show(run)
 
 
-@app.command()
 def resume(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
     """Go on with a run exactly where it stopped; a finished run says so."""
     from palimpsest.runs import start
@@ -125,7 +117,6 @@ def estimate(
     print_rich(cost.table())
 
 
-@app.command()
 def sample(
     place: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run directory, or a diffusers pipeline folder.")],
     *,
@@ -145,7 +136,6 @@ def sample(
     typer.echo(f"{count} samples: {out}")
 
 
-@app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
     *,
@@ -162,7 +152,6 @@ def compare(
     print_rich(table.render(compared))
 
 
-@app.command("list")
 def list_(
     what: Annotated[str, typer.Argument(help="experiments, strategies, streams, samplers or measures; default: all.")] = "",
 ) -> None:
@@ -172,7 +161,6 @@ def list_(
     print_rich(listing(what))
 
 
-@app.command()
 def doctor() -> None:
     """What is installed, what is missing, and what that means."""
     from palimpsest.runs.doctor import findings
@@ -217,12 +205,19 @@ def print_rich(thing: object) -> None:
     Console(highlight=False).print(thing)
 
 
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """The commands; those that train take the options of the strategy that the arguments name."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.callback()(palimpsest)
+    for command in (train, resume, update, sample, compare, estimate, list_, doctor):
+        app.command(command.__name__.rstrip("_"))(signatures.with_strategy_options(command, arguments))
+    return app
+
+
 def main() -> None:
     """Entry point: exit code 0 done, 2 the request is wrong, 1 it failed on the way, 130 interrupted, state saved."""
     try:
-        for command in (train, update, estimate):
-            app.command()(signatures.with_strategy_options(command, sys.argv[1:]))
-        app()
+        application(sys.argv[1:])()
     except RequestError as error:
         fail(error, 2)
     except RunError as error:

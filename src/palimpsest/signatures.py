@@ -12,41 +12,39 @@ from palimpsest.strategies import catalog
 
 
 def with_strategy_options(command: Callable, arguments: Sequence[str]) -> Callable:
-    """The command with the options of the strategy that the arguments name, or of the experiment's own."""
+    """The command with, in place of its **options, those of the strategy that the arguments name or imply."""
+    own = list(inspect.signature(command).parameters.values())
+    if not own or own[-1].kind is not inspect.Parameter.VAR_KEYWORD:
+        return command
     name = chosen_strategy(arguments) if arguments[:1] == [command.__name__] else ""
     options = catalog.look_up(name).options if name in catalog.names() else ()
-    own = inspect.signature(command).parameters.values()
-    parameters = [parameter for parameter in own if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
-    flags = [
-        inspect.Parameter(
-            option.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                option.kind | None, typer.Option(help=f"{name}: {option.help} [default: {option.default}]")
-            ],
-        )
-        for option in options
-    ]
+    parameters = [*own[:-1], *(as_flag(name, option) for option in options)]
 
     @wraps(command)
     def extended(*args: object, **kwargs: object) -> None:
         command(*args, **kwargs)
 
-    extended.__signature__ = inspect.Signature([*parameters, *flags])
-    extended.__annotations__ = {p.name: p.annotation for p in [*parameters, *flags]}
+    extended.__signature__ = inspect.Signature(parameters)
+    extended.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return extended
+
+
+def as_flag(strategy: str, option: catalog.Option) -> inspect.Parameter:
+    """An option of a strategy as a parameter of a command; None where it is not given."""
+    text = f"{strategy}: {option.help} [default: {option.default}, or what the experiment says]"
+    kind = Annotated[option.kind | None, typer.Option(help=text)]
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
 def chosen_strategy(arguments: Sequence[str]) -> str:
     """The value of --strategy, or the strategy of the experiment named first; "" where neither can be found."""
+    from palimpsest.runs.tables import read_experiment
+
     for place, argument in enumerate(arguments):
         if argument.startswith("--strategy="):
             return argument.partition("=")[2]
         if argument == "--strategy" and place + 1 < len(arguments):
             return arguments[place + 1]
-    from palimpsest.runs.tables import read_experiment
-
     named = [argument for argument in arguments[1:2] if not argument.startswith("-")]
     experiment = "update" if arguments[0] == "update" else (named or ["digits"])[0]
     try:

@@ -16,7 +16,7 @@ from palimpsest.diffusion.schedulers import export_scheduler
 from palimpsest.diffusion.steps import check_steps
 from palimpsest.learning.continual import Plan
 from palimpsest.learning.devices import Machine, find_machine
-from palimpsest.learning.past import Now, Past, frozen
+from palimpsest.learning.past import Now, Past, Teacher, frozen
 from palimpsest.learning.progress import Progress
 from palimpsest.models.unet import build_unet
 from palimpsest.runs.config import Experiment
@@ -121,13 +121,14 @@ def first_past(function: Strategy, experiment: Experiment, teachers: Mapping[str
 
 
 def rehearse(plan: Plan, learners: Mapping[str, nn.Module], past: Past) -> None:
-    """Ask the strategy for its first phase once, so that what it gets wrong is known before a run is begun."""
+    """Ask the strategy for its first phase as in the first two tasks, so that what is wrong is known before a run begins."""
     task = plan.stream.tasks[0]
     lease = task.train.lease("the rehearsal's training data")
-    now = Now(past.count + 1, task.classes, Data(lease, plan.flip), plan.learner, learners)
-    phase = plan.strategy(now, past)
-    if not isinstance(phase, Phase):
-        phase = next(phase)
-    if not phase.present:
-        raise RequestError(f"the strategy has nothing to learn from in task 1: its phase has no terms at k = {now.k}.")
+    later = replace(past, count=past.count + 1, teachers={name: Teacher(learner) for name, learner in learners.items()})
+    for behind in (past, later):
+        now = Now(behind.count + 1, task.classes, Data(lease, plan.flip), plan.learner, learners)
+        phase = plan.strategy(now, behind)
+        phase = phase if isinstance(phase, Phase) else next(phase)
+        if not phase.present:
+            raise RequestError(f"the strategy has nothing to learn from: its phase has no terms at k = {now.k}.")
     lease.close()

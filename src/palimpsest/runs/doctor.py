@@ -36,7 +36,7 @@ def extras() -> list[tuple[bool, str, str]]:
     found = []
     for name, (extra, use) in EXTRAS.items():
         there = find_spec(name) is not None
-        how = f"; pip install 'palimpsest[{extra}]'" if extra and not there else ""
+        how = f"; pip install 'palimpsest\\[{extra}]'" if extra and not there else ""
         found.append((there or not extra, name, f"{installed(name) or 'not installed'}: for {use}{how}"))
     return found
 
@@ -49,12 +49,13 @@ def devices() -> list[tuple[bool, str, str]]:
 
     cuda = torch.cuda.is_available()
     names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-    amx = torch.cpu._is_amx_tile_supported() if hasattr(torch.cpu, "_is_amx_tile_supported") else False
+    able = getattr(torch.cpu, "get_capabilities", dict)()
+    bf16 = able.get("amx_bf16") or able.get("avx512_bf16") or cuda
     return [
         (True, "device", f"auto means {find_device('auto')} here"),
         (cuda, "cuda", names if cuda else "none found: training uses the CPU unless this is a Mac"),
         (True, "threads", f"{torch.get_num_threads()} of {os.cpu_count()} cores (--set engine.threads=N)"),
-        (amx, "bf16", "fast on this CPU (AMX)" if amx else "not faster than fp32 on this CPU; on recent GPUs it is"),
+        (bool(bf16), "bf16", "the processor has it (--precision bf16)" if bf16 else "this CPU only imitates it, slower than fp32"),
     ]
 
 

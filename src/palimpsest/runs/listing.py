@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 
 from palimpsest.core.errors import unknown
@@ -38,7 +39,7 @@ def streams() -> dict[str, str]:
     for name in STREAM_FILES:
         tree = ast.parse((STREAMS / f"{name}.py").read_text(encoding="utf-8"))
         function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
-        found[name] = (ast.get_docstring(function) or "").splitlines()[0]
+        found[name] = escape((ast.get_docstring(function) or "").splitlines()[0])
     return found
 
 

@@ -8,7 +8,7 @@ import torch
 from palimpsest.core.images import Images, Noised
 from palimpsest.core.term import IMAGES, NOISED, TRUE_NOISE, Batch
 from palimpsest.diffusion.denoiser import Denoiser
-from palimpsest.diffusion.samplers import Sampler, halfway
+from palimpsest.diffusion.samplers import Sampler, check_steps, halfway
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,10 @@ class Dreams:
     sampler: Sampler
     name: str = "dreams"
     gives: ClassVar[frozenset[str]] = frozenset({IMAGES, TRUE_NOISE})
+
+    def __post_init__(self) -> None:
+        if self.denoiser is not None:
+            check_steps(self.sampler.steps, self.denoiser.process.steps)
 
     @property
     def exists(self) -> bool:
@@ -46,6 +50,10 @@ class Halfway:
     steps: int
     name: str = "halfway"
     gives: ClassVar[frozenset[str]] = frozenset({NOISED})
+
+    def __post_init__(self) -> None:
+        if self.denoiser is not None:
+            check_steps(self.steps, self.denoiser.process.steps)
 
     @property
     def exists(self) -> bool:

@@ -45,7 +45,7 @@ def locate(options: StreamOptions) -> Path:
     if options.path:
         raise RequestError(f"stream.path names {given}, and there is no such folder; name the folder of a data set.")
     there = {"digits"} | (
-        {entry.name for entry in Path(root).iterdir() if entry.is_dir()} if Path(root).is_dir() else set()
+        {entry.name for entry in Path(root).iterdir() if entry.is_dir()} if root and Path(root).is_dir() else set()
     )
     here = f"now {root}" if root else "now unset"
     raise RequestError(
@@ -135,12 +135,12 @@ def fits(on_device: str, size: int, device: torch.device) -> bool:
 def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Rows kept and rows held out, in stored order: `share` of each class, rounded, drawn by (seed, class).
 
-    A class keeps at least one picture, and of two or more at least one is held out.
+    A class keeps at least one picture, and of two or more at least one is held out, unless the share is 0.
     """
     out = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        count = min(max(round(len(rows) * share), 1), len(rows) - 1)
+        count = min(max(round(len(rows) * share), 1), len(rows) - 1) if share else 0
         shuffled = torch.randperm(len(rows), generator=generator("split", seed, int(label)))
         out[rows[shuffled[:count].numpy()]] = True
     return torch.from_numpy(np.flatnonzero(~out)), torch.from_numpy(np.flatnonzero(out))

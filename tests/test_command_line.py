@@ -1,0 +1,185 @@
+"""The command line as a user meets it: every wrong request is one sentence, exit code 2, and nothing is written."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from palimpsest import cli
+from palimpsest.runs.config import resolve, to_toml
+from palimpsest.strategies import catalog
+from tests.tiny import tiny
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Calls the program in an empty folder; answers with exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["palimpsest", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+            sys.exit(0)
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def experiment(tmp_path) -> Path:
+    """A tiny experiment as a file."""
+    path = tmp_path / "tiny.toml"
+    path.write_text(to_toml(resolve(tiny())))
+    return path
+
+
+BAD = [
+    ("train digitz", 'unknown experiment "digitz". Did you mean "digits"?'),
+    ("train --strategy generatve_replay", 'Did you mean "generative_replay"?'),
+    ("train --set training.stepz=3", 'Did you mean "training.steps"?'),
+    ("train --set trainin.steps=3", 'Did you mean "training"?'),
+    ("train --set training.steps", "--set takes key=value"),
+    ("train --set training.batch=0", "training.batch: input should be greater than or equal to 1 (found 0)"),
+    ("train --set training.epochs=3", "give either steps or epochs"),
+    ("train --set training.teacher_weights=average", "needs an average"),
+    ("train --set stream.tasks=11", "11 tasks were asked for, and there are 10 classes"),
+    ("train --set stream.tasks=[[0],[]]", "task 2 has no classes"),
+    ("train --set stream.name=fashion_mnst", 'unknown data set "fashion_mnst"'),
+    ("train --set denoiser.block_out_channels=[8,8,8,8,8] --set denoiser.down_block_types=[]", "cannot be halved 4 times"),
+    ("train --set denoiser.norm_num_groups=7", "does not divide the width"),
+    ("train --set denoiser.down_block_types=['DownBlok2D','DownBlock2D']", 'Did you mean "DownBlock2D"?'),
+    ("train --teacher-steps 0", "0 sampling steps were asked"),
+    ("train --teacher-steps 1001", "1001 sampling steps were asked"),
+    ("train --teacher-sampler ddmi", 'unknown sampler "ddmi"'),
+    ("train --device cuda", 'device "cuda" was asked for'),
+    ("train --set learner=classifier --strategy finetune", 'trains the learner "classifier"; legal: denoiser'),
+    ("train --set evaluation.sampler=dpm", "unknown sampler"),
+    ("train --set strategy.lwf.strenth=2", 'unknown option of strategy lwf "strenth". Did you mean "strength"?'),
+    ("train --strategy experience_replay --memory-size -1", "memory_size is -1"),
+    ("resume nowhere", "nowhere is not a run directory"),
+    ("sample nowhere --out a.png", "nowhere is not a run directory"),
+    ("compare nowhere", 'there is no "nowhere"'),
+    ("list strategis", 'Did you mean "strategies"?'),
+    ("update nowhere --data . --out new", "nowhere is not a diffusers pipeline folder"),
+    ("update nowhere --data none --out new", "--data none is not a folder"),
+]
+
+
+@pytest.mark.parametrize(("request_", "sentence"), BAD, ids=[request for request, _ in BAD])
+def test_a_wrong_request_is_one_sentence_and_writes_nothing(request_, sentence, run, tmp_path, monkeypatch):
+    monkeypatch.delenv("PALIMPSEST_DATA", raising=False)
+    if torch.cuda.is_available() and "cuda" in request_:
+        pytest.skip("there is a GPU here")
+    code, out, error = run(*request_.split())
+    assert code == 2, error
+    assert sentence in error
+    assert len(error.strip().splitlines()) == 1 and "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_flag_names_the_near_ones(run):
+    code, _, error = run("train", "--teacher-stepz", 3)
+    assert code == 2 and "--teacher-steps" in error
+
+
+def test_help_shows_the_options_of_the_strategy(run):
+    for name in catalog.names():
+        code, out, _ = run("train", "digits", "--strategy", name, "--help")
+        assert code == 0
+        for option in catalog.look_up(name).options:
+            assert "--" + option.name.replace("_", "-") in out
+    assert "--teacher-steps" in run("train", "--help")[1], "those of the experiment's own strategy"
+    assert "--memory-size" not in run("train", "--help")[1]
+
+
+def test_list_names_everything(run):
+    out = run("list")[1]
+    for name in (*catalog.names(), "digits", "parquet", "folder", "hub", "ddim", "unipc", "fid", "kld", "[hub]"):
+        assert name in out
+    assert "fid" not in run("list", "strategies")[1]
+
+
+def test_doctor_finds_what_is_needed(run):
+    code, out, _ = run("doctor")
+    assert code == 0 and "torch" in out and "threads" in out and "PALIMPSEST_DATA" in out
+
+
+def test_version(run):
+    assert run("--version")[1].startswith("palimpsest 0.")
+
+
+def test_train_resume_sample_compare(run, experiment, tmp_path):
+    code, out, error = run("train", experiment, "--seed", 3, "--teacher-steps", 3)
+    assert code == 0, error
+    place = tmp_path / "runs" / "tiny" / "generative_distillation-teacher_steps3-seed3"
+    assert f"{place.relative_to(tmp_path)}" in out and "samples" in out
+    results = json.loads((place / "results.json").read_text())
+    assert results["finished"] and results["seed"] == 3 and results["options"]["teacher_steps"] == 3
+    assert {path.name for path in place.iterdir()} == {
+        "config.toml", "environment.json", "events.jsonl", "results.json", "models", "samples", "checkpoints"
+    }
+
+    code, _, error = run("train", experiment, "--seed", 3, "--teacher-steps", 3)
+    assert code == 2 and "holds a run already" in error and "palimpsest resume" in error
+    assert run("train", experiment, "--seed", 3, "--teacher-steps", 3, "--force")[0] == 0
+
+    code, out, _ = run("resume", place)
+    assert code == 0 and "is finished" in out
+
+    assert run("sample", place, "--count", 5, "--steps", 2, "--out", "sheet.png")[0] == 0
+    assert Image.open("sheet.png").size[0] > 3 * 32
+    assert run("sample", place, "--count", 5, "--steps", 2, "--out", "many.npz")[0] == 0
+    images = np.load("many.npz")["images"]
+    assert images.shape == (5, 8, 8, 1) and images.dtype == np.uint8
+    assert run("sample", place, "--count", 5, "--steps", 2, "--task", 1, "--out", "folder/")[0] == 0
+    pictures = sorted(Path("folder").iterdir())
+    assert len(pictures) == 5 and Image.open(pictures[0]).size == (8, 8)
+    for taken in ("sheet.png", "folder/"):
+        code, _, error = run("sample", place, "--steps", 2, "--out", taken)
+        assert code == 2 and "is there already" in error
+    code, _, error = run("sample", place, "--task", 9, "--out", "x.png")
+    assert code == 2 and "has no model of task 9; there are: 1, 2" in error
+    code, _, error = run("sample", place, "--out", "x.jpeg")
+    assert code == 2 and "legal: FILE.png, FILE.npz, FOLDER/" in error
+
+    code, out, _ = run("compare", place, "--csv", "table.csv")
+    assert code == 0 and "generative_distillation" in out
+    assert "generative_distillation" in Path("table.csv").read_text()
+
+
+def test_training_from_the_written_config_gives_the_same_run(run, experiment, tmp_path):
+    from tests.tiny import weights
+
+    run("train", experiment, "--out", "one")
+    run("train", "one/config.toml", "--out", "two")
+    assert weights(tmp_path / "one" / "models" / "task_2") == weights(tmp_path / "two" / "models" / "task_2")
+    assert Path("one/config.toml").read_text() == Path("two/config.toml").read_text()
+
+
+def test_force_does_not_touch_what_is_not_a_run(run, experiment, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    code, _, error = run("train", experiment, "--out", "mine", "--force")
+    assert code == 2 and "holds files that are not a run's" in error
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+    run("train", experiment, "--out", "run")
+    (tmp_path / "run" / "notes.txt").write_text("about this run")
+    assert run("train", experiment, "--out", "run", "--force")[0] == 0
+    assert (tmp_path / "run" / "notes.txt").read_text() == "about this run"
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(run, experiment, tmp_path):
+    code, _, error = run("train", experiment, "--set", "training.learning_rate=1e30", "--set", "training.steps=9",
+                         "--set", "engine.checkpoint_steps=1", "--out", "run")
+    assert code == 1 and "Traceback" not in error
+    assert 'the loss of "data × true_noise" is not a finite number' in error and "task 1, step" in error
+    from palimpsest.runs.checkpoint import Checkpoints
+
+    numbers, tensors = Checkpoints(tmp_path / "run" / "checkpoints").latest(print)
+    assert all(tensor.isfinite().all() for name, tensor in tensors.items() if name.startswith("learner."))
