@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 import torch
 from torch import Tensor, nn
 
-from palimpsest.core.errors import RequestError
+from palimpsest.core.errors import RequestError, RunError
 from palimpsest.core.random import Address, seed_of
 from palimpsest.core.term import Batch, Phase
 from palimpsest.learning.devices import Machine
@@ -42,6 +42,15 @@ class Work:
         self.optimizer.zero_grad(set_to_none=True)
         if self.average:
             self.average.update(self.learner)
+
+    def check(self, where: str) -> None:
+        """Raise RunError unless all weights are finite numbers: a gradient can overflow where the loss did not."""
+        for name, parameter in self.learner.named_parameters():
+            if not parameter.isfinite().all():
+                raise RunError(
+                    f"{where}: the weight {name} is not finite any more; the last good checkpoint is kept. Lower "
+                    "training.learning_rate, set training.clip_norm, or use --precision fp32."
+                )
 
     def averaged(self) -> nn.Module:
         """A copy of the learner with the averaged weights."""

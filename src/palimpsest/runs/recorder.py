@@ -77,11 +77,12 @@ class Recorder:
         self.write("step", step=progress.step, losses=losses, pictures_per_second=round(rate, 1))
 
     def save(self) -> None:
-        """Write a checkpoint of the progress; a loss that is not finite is found before that."""
+        """Write a checkpoint of the progress; a loss or a weight that is not finite is found before that."""
         self.tick()
         progress = self.progress
-        if progress.meter:
+        if progress.work:
             progress.meter.check(progress.place)
+            progress.work.check(f"{progress.place}, step {progress.step}")
         progress.settle()
         self.saved_at = time.monotonic()
         if self.machine.main:
