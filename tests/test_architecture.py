@@ -38,7 +38,9 @@ def imported(path: Path) -> set[str]:
 def test_a_folder_imports_only_what_lies_below_it(path):
     folder = path.parent.name
     wrong = imported(path) - {folder, *LAYERS[folder]}
-    assert not wrong, f"{folder}/{path.name} imports {', '.join(wrong)}: {folder} may import {', '.join(LAYERS[folder])}"
+    assert not wrong, (
+        f"{folder}/{path.name} imports {', '.join(wrong)}: {folder} may import {', '.join(LAYERS[folder])}"
+    )
 
 
 def test_every_folder_of_code_has_its_place():

@@ -51,7 +51,10 @@ BAD = [
     ("train --set stream.tasks=11", "11 tasks were asked for, and there are 10 classes"),
     ("train --set stream.tasks=[[0],[]]", "task 2 has no classes"),
     ("train --set stream.name=fashion_mnst", 'unknown data set "fashion_mnst"'),
-    ("train --set denoiser.block_out_channels=[8,8,8,8,8] --set denoiser.down_block_types=[]", "cannot be halved 4 times"),
+    (
+        "train --set denoiser.block_out_channels=[8,8,8,8,8] --set denoiser.down_block_types=[]",
+        "cannot be halved 4 times",
+    ),
     ("train --set denoiser.norm_num_groups=7", "does not divide the width"),
     ("train --set denoiser.down_block_types=['DownBlok2D','DownBlock2D']", 'Did you mean "DownBlock2D"?'),
     ("train --teacher-steps 0", "0 sampling steps were asked"),
@@ -122,7 +125,13 @@ def test_train_resume_sample_compare(run, experiment, tmp_path):
     results = json.loads((place / "results.json").read_text())
     assert results["finished"] and results["seed"] == 3 and results["options"]["teacher_steps"] == 3
     assert {path.name for path in place.iterdir()} == {
-        "config.toml", "environment.json", "events.jsonl", "results.json", "models", "samples", "checkpoints"
+        "config.toml",
+        "environment.json",
+        "events.jsonl",
+        "results.json",
+        "models",
+        "samples",
+        "checkpoints",
     }
 
     code, _, error = run("train", experiment, "--seed", 3, "--teacher-steps", 3)
@@ -175,8 +184,18 @@ def test_force_does_not_touch_what_is_not_a_run(run, experiment, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(run, experiment, tmp_path):
-    code, _, error = run("train", experiment, "--set", "training.learning_rate=1e30", "--set", "training.steps=9",
-                         "--set", "engine.checkpoint_steps=1", "--out", "run")
+    code, _, error = run(
+        "train",
+        experiment,
+        "--set",
+        "training.learning_rate=1e30",
+        "--set",
+        "training.steps=9",
+        "--set",
+        "engine.checkpoint_steps=1",
+        "--out",
+        "run",
+    )
     assert code == 1 and "Traceback" not in error
     assert 'the loss of "data × true_noise" is not a finite number' in error and "task 1, step" in error
     from palimpsest.runs.checkpoint import Checkpoints

@@ -1,16 +1,21 @@
 """The smallest runs that are still real: the embedded digits, a U-Net of some thousand parameters, a few steps."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import torch
 
+from palimpsest.core.errors import Interrupted
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.diffusion.process import make_process
 from palimpsest.models.options import UNetOptions
 from palimpsest.models.unet import build_unet
 from palimpsest.runs.display import Display
+from palimpsest.runs.recorder import Recorder
 from palimpsest.strategies import catalog
 
 SHAPE = (1, 8, 8)
@@ -30,8 +35,10 @@ def tiny(**sections: dict) -> dict:
         "evaluation": {"samples": 0, "steps": 2, "sheet": 4},
         "engine": {"device": "cpu", "threads": 1, "log_every": 2},
     }
-    return {name: {**tables.get(name, {}), **sections.get(name, {})} if isinstance(tables.get(name), dict) else table
-            for name, table in {**sections, **tables}.items()}
+    return {
+        name: {**tables.get(name, {}), **sections.get(name, {})} if isinstance(tables.get(name), dict) else table
+        for name, table in {**sections, **tables}.items()
+    }
 
 
 def tiny_denoiser(seed: int = 0, **options: object) -> Denoiser:
@@ -49,6 +56,21 @@ def weights(model: Path) -> str:
 def denoiser_strategies() -> list[str]:
     """All strategies that can train a denoiser."""
     return [name for name in catalog.names() if catalog.look_up(name).learners in ("any", ("denoiser",))]
+
+
+@contextmanager
+def interrupted_after(steps: int) -> Iterator[None]:
+    """Whatever trains inside is stopped after so many steps, as if somebody had pressed Ctrl-C then."""
+    original, done = Recorder.after_step, []
+
+    def after_step(recorder: Recorder, pictures: int) -> None:
+        done.append(1)
+        recorder.stop.asked = len(done) == steps
+        original(recorder, pictures)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(Recorder, "after_step", after_step)
+        yield
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:

@@ -26,7 +26,9 @@ def version(asked: bool) -> None:
 
 
 def palimpsest(
-    version: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Say the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=version, is_eager=True, help="Say the version.")
+    ] = False,
 ) -> None:
     """Teach diffusion models new things without the old data, and prove what they kept."""
 
@@ -112,13 +114,21 @@ def estimate(
     from palimpsest.runs import estimate
 
     cost = estimate.estimate(
-        experiment, strategy=strategy, seed=seed, device=device, precision=precision, set=settings(set), **given(options)
+        experiment,
+        strategy=strategy,
+        seed=seed,
+        device=device,
+        precision=precision,
+        set=settings(set),
+        **given(options),
     )
     print_rich(cost.table())
 
 
 def sample(
-    place: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run directory, or a diffusers pipeline folder.")],
+    place: Annotated[
+        Path, typer.Argument(metavar="RUN|MODEL", help="A run directory, or a diffusers pipeline folder.")
+    ],
     *,
     out: Annotated[str, typer.Option(help="FILE.png (a sheet), FILE.npz (uint8 N×H×W×C), or FOLDER/ (a PNG each).")],
     count: Annotated[int, typer.Option(min=1, help="How many pictures.")] = 60,
@@ -153,7 +163,9 @@ def compare(
 
 
 def list_(
-    what: Annotated[str, typer.Argument(help="experiments, strategies, streams, samplers or measures; default: all.")] = "",
+    what: Annotated[
+        str, typer.Argument(help="experiments, strategies, streams, samplers or measures; default: all.")
+    ] = "",
 ) -> None:
     """What there is to choose from."""
     from palimpsest.runs.listing import listing

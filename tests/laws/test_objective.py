@@ -11,9 +11,9 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
 from palimpsest.core.objective import objective
 from palimpsest.core.term import IMAGES, LABELS, NOISED, TRUE_NOISE, Batch, Phase, Term
+from palimpsest.diffusion.samplers import Sampler
 from palimpsest.learning.past import Past, Teacher, frozen
 from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory
-from palimpsest.diffusion.samplers import Sampler
 from palimpsest.streams.pictures import Pictures
 from palimpsest.targets import Soft, TaughtNoise, label, true_noise
 from tests.tiny import SHAPE, tiny_denoiser

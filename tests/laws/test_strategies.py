@@ -41,7 +41,9 @@ def test_passes_are_those_of_the_arithmetic(name, tmp_path):
 @pytest.mark.parametrize("name", catalog.names())
 def test_what_a_file_says_of_a_strategy_is_what_python_says(name):
     read, imported = catalog.look_up(name), catalog.find(catalog.load(name))
-    assert {o.name: (o.kind, o.default) for o in read.options} == {o.name: (o.kind, o.default) for o in imported.options}
+    assert {o.name: (o.kind, o.default) for o in read.options} == {
+        o.name: (o.kind, o.default) for o in imported.options
+    }
     assert (read.keeps, read.learners) == (imported.keeps, imported.learners)
     assert read.doc == imported.doc
     assert all(option.help for option in read.options), "every option is explained in the docstring"

@@ -15,7 +15,7 @@ from palimpsest.runs.checkpoint import Checkpoints
 from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.sources import Data
 from palimpsest.streams.pictures import Pictures
-from tests.tiny import QUIET, same, tiny, tiny_denoiser, weights
+from tests.tiny import QUIET, interrupted_after, same, tiny, tiny_denoiser, weights
 
 CPU = Machine(torch.device("cpu"))
 
@@ -96,31 +96,12 @@ def test_learning_rates_are_functions_of_the_step():
 def test_each_optimizer_learns_and_resumes(optimizer, tmp_path):
     tables = tiny(training={"optimizer": optimizer, "weight_decay": 0.1, "schedule": "cosine", "warmup_steps": 1})
     whole = palimpsest.train(tables, out=tmp_path / "whole", display=QUIET)
-    stopped = stop_after(tables, tmp_path / "stopped", steps=7)
+    stopped = tmp_path / "stopped"
+    with interrupted_after(7):
+        palimpsest.train(tables, out=stopped, display=QUIET)
     palimpsest.resume(stopped, display=QUIET)
     assert weights(stopped / "models" / "task_2") == weights(whole.path / "models" / "task_2")
     assert weights(stopped / "models" / "task_1") != weights(stopped / "models" / "task_2")
-
-
-def stop_after(tables, out, steps):
-    """Train until so many steps are done, as if somebody had pressed Ctrl-C."""
-    from palimpsest.core.errors import Interrupted
-    from palimpsest.runs.recorder import Recorder
-
-    original, done = Recorder.after_step, []
-
-    def after_step(self, pictures):
-        done.append(1)
-        self.stop.asked = len(done) == steps
-        original(self, pictures)
-
-    Recorder.after_step = after_step
-    try:
-        with pytest.raises(Interrupted):
-            palimpsest.train(tables, out=out, display=QUIET)
-    finally:
-        Recorder.after_step = original
-    return out
 
 
 def test_the_optimizer_forgets_at_each_task_unless_told_to_keep_its_state(tmp_path):
@@ -134,7 +115,9 @@ def test_the_optimizer_forgets_at_each_task_unless_told_to_keep_its_state(tmp_pa
         assert steps == ({8.0} if keep else set())  # 4 steps in each of 2 tasks
     assert weights(ends[False] / "task_1") == weights(ends[True] / "task_1")
     assert weights(ends[False] / "task_2") != weights(ends[True] / "task_2")
-    stopped = stop_after(tables, tmp_path / "stopped", steps=6)
+    stopped = tmp_path / "stopped"
+    with interrupted_after(6):
+        palimpsest.train(tables, out=stopped, display=QUIET)
     palimpsest.resume(stopped, display=QUIET)
     assert weights(stopped / "models" / "task_2") == weights(ends[True] / "task_2")
 

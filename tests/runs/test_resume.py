@@ -83,7 +83,9 @@ def uninterrupted(tmp_path_factory):
 def killed(out: Path, strategy: str, where: str, count: int) -> None:
     """Train in another process, which kills itself at the `count`-th visit to a place."""
     arguments = [str(out), json.dumps(experiment()), strategy, where, str(count)]
-    ended = subprocess.run([sys.executable, "-c", CHILD, *arguments], cwd=Path(__file__).parents[2], capture_output=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", CHILD, *arguments], cwd=Path(__file__).parents[2], capture_output=True
+    )
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
 
 

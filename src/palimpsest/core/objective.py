@@ -1,6 +1,6 @@
 """The objective: a sum of terms becomes one forward pass, a loss and its parts.
 
-    L_k(θ) = Σᵢ wᵢ(k) · E_{q ~ Sᵢ} dᵢ(f_θ(q), Tᵢ(q))
+L_k(θ) = Σᵢ wᵢ(k) · E_{q ~ Sᵢ} dᵢ(f_θ(q), Tᵢ(q))
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,9 +34,7 @@ def pose(terms: Sequence[Term], student: nn.Module, batch: Batch) -> Asked:
     drawn = {source: source.draw(batch) for source in dict.fromkeys(term.source for term in terms)}
     pairs = dict.fromkeys((term.source, term.target.head) for term in terms)
     pose_one = getattr(student, "module", student).pose  # the learner under a distributed wrapper
-    return {
-        (source, head): pose_one(head, drawn[source], batch.random(source.name, "noise")) for source, head in pairs
-    }
+    return {(source, head): pose_one(head, drawn[source], batch.random(source.name, "noise")) for source, head in pairs}
 
 
 def ask(student: nn.Module, asked: Asked) -> Mapping[tuple[Source, str], Tensor]:

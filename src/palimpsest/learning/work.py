@@ -59,7 +59,12 @@ class Work:
     def optimizer_state(self) -> dict[str, Tensor]:
         """The optimizer's tensors, by parameter number and name."""
         states = self.optimizer.state_dict()["state"].items()
-        return {f"{number}.{name}": tensor for number, state in states for name, tensor in state.items() if isinstance(tensor, Tensor)}
+        return {
+            f"{number}.{name}": tensor
+            for number, state in states
+            for name, tensor in state.items()
+            if isinstance(tensor, Tensor)
+        }
 
     def load_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
         """Give the optimizer the state that `optimizer_state` took."""

@@ -11,7 +11,9 @@ class UNetOptions(BaseModel):
 
     block_out_channels: tuple[int, ...] = Field((32, 64), description="width of each resolution level")
     layers_per_block: int = Field(1, ge=1, description="residual blocks a level")
-    down_block_types: tuple[str, ...] = Field((), description="empty: DownBlock2D on every level, attention on the last")
+    down_block_types: tuple[str, ...] = Field(
+        (), description="empty: DownBlock2D on every level, attention on the last"
+    )
     up_block_types: tuple[str, ...] = Field((), description="empty: the mirror of the down blocks")
     norm_num_groups: int = Field(32, ge=1, description="groups of the group normalisation")
     attention_head_dim: int = Field(8, ge=1, description="channels of one attention head")

@@ -19,6 +19,7 @@ from palimpsest.streams.options import StreamOptions
 if TYPE_CHECKING:
     from palimpsest.core.term import Strategy
 
+
 class StrategyOptions(BaseModel):
     """Which strategy, and tables of defaults for the options of any of them: [strategy.NAME]."""
 

@@ -39,7 +39,9 @@ class Display:
             facts = {} if losses is None else {"facts": self.facts(step, losses, rate)}
             self.bar.update(self.row, completed=step, **facts)
         elif losses is not None:
-            self.console.print(f"  step {step}/{self.steps}: {self.facts(step, losses, rate)}", soft_wrap=True, highlight=False)
+            self.console.print(
+                f"  step {step}/{self.steps}: {self.facts(step, losses, rate)}", soft_wrap=True, highlight=False
+            )
 
     def facts(self, step: int, losses: Mapping[str, float], rate: float) -> str:
         """Losses, rate, time left for the task and for the run, as if all tasks were like this one."""

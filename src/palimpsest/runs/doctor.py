@@ -55,7 +55,11 @@ def devices() -> list[tuple[bool, str, str]]:
         (True, "device", f"auto means {find_device('auto')} here"),
         (cuda, "cuda", names if cuda else "none found: training uses the CPU unless this is a Mac"),
         (True, "threads", f"{torch.get_num_threads()} of {os.cpu_count()} cores (--set engine.threads=N)"),
-        (bool(bf16), "bf16", "the processor has it (--precision bf16)" if bf16 else "this CPU only imitates it, slower than fp32"),
+        (
+            bool(bf16),
+            "bf16",
+            "the processor has it (--precision bf16)" if bf16 else "this CPU only imitates it, slower than fp32",
+        ),
     ]
 
 
@@ -67,5 +71,9 @@ def places() -> list[tuple[bool, str, str]]:
     where = Path(cache) if cache else Path.home() / ".cache" / "palimpsest"
     return [
         (bool(sets), "PALIMPSEST_DATA", f"{data}: {', '.join(sets)}" if sets else without),
-        (os.access(next(p for p in (where, *where.parents) if p.exists()), os.W_OK), "cache", f"{where} (PALIMPSEST_CACHE)"),
+        (
+            os.access(next(p for p in (where, *where.parents) if p.exists()), os.W_OK),
+            "cache",
+            f"{where} (PALIMPSEST_CACHE)",
+        ),
     ]

@@ -8,7 +8,17 @@ import torch
 
 from palimpsest.learning.devices import Machine
 
-PACKAGES = ("palimpsest", "torch", "diffusers", "accelerate", "safetensors", "numpy", "pillow", "pyarrow", "scikit-learn")
+PACKAGES = (
+    "palimpsest",
+    "torch",
+    "diffusers",
+    "accelerate",
+    "safetensors",
+    "numpy",
+    "pillow",
+    "pyarrow",
+    "scikit-learn",
+)
 
 
 def describe_environment(machine: Machine) -> dict:

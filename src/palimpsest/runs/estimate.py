@@ -25,7 +25,11 @@ from palimpsest.runs.measuring import draw_samples
 from palimpsest.runs.tables import read_experiment
 from palimpsest.streams.stream import Task
 
-WARM_UP, ENOUGH, MOST_SECONDS = 2, 24, 4.0  # steps not counted, steps of a probe, seconds of a probe where steps are slow
+WARM_UP, ENOUGH, MOST_SECONDS = (
+    2,
+    24,
+    4.0,
+)  # steps not counted, steps of a probe, seconds of a probe where steps are slow
 
 
 @dataclass(frozen=True)

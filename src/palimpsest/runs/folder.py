@@ -14,7 +14,16 @@ from palimpsest.runs.checkpoint import Checkpoints
 from palimpsest.runs.events import Events
 from palimpsest.runs.files import write_atomically
 
-OWN = ("config.toml", "environment.json", "events.jsonl", "results.json", "models", "samples", "checkpoints", "report.html")
+OWN = (
+    "config.toml",
+    "environment.json",
+    "events.jsonl",
+    "results.json",
+    "models",
+    "samples",
+    "checkpoints",
+    "report.html",
+)
 LOCK = ".lock"
 
 

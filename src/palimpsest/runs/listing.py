@@ -65,7 +65,9 @@ def listing(what: str = "") -> Group:
 
 def table(kind: str, entries: dict[str, str]) -> Table:
     """Names and what they are."""
-    made = Table(title=kind, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2, 0, 0))
+    made = Table(
+        title=kind, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2, 0, 0)
+    )
     made.add_column(no_wrap=True, style="cyan")
     made.add_column()
     for name, text in entries.items():

@@ -177,4 +177,5 @@ class Recorder:
 
 def identity(experiment: Experiment) -> dict:
     """What a checkpoint must share with an experiment to belong to it: all that decides the numbers."""
-    return json.loads(experiment.model_dump_json(exclude={"engine", "about", "deliver"}))
+    tables = json.loads(experiment.model_dump_json(exclude={"engine", "about", "deliver", "strategy"}))
+    return tables | {"strategy": {"name": experiment.strategy.name, **experiment.options}}

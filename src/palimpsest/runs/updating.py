@@ -37,7 +37,9 @@ def update(
     if out.resolve() == model.resolve() or model.resolve() in out.resolve().parents:
         raise RequestError(f"--out {out} lies in the model's own folder, which is never written to; choose another.")
     if not data.is_dir():
-        raise RequestError(f"--data {data} is not a folder; give a folder of pictures, of class folders, or of parquet.")
+        raise RequestError(
+            f"--data {data} is not a folder; give a folder of pictures, of class folders, or of parquet."
+        )
     if out.exists() and not (out / "run").exists() and any(out.iterdir()):
         raise RequestError(f"{out} is not empty, and nothing is written among other files; choose another --out.")
     RunFolder(out / "run").refuse_if_used(force)

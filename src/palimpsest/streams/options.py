@@ -35,7 +35,10 @@ class StreamOptions(BaseModel):
         "refuse", description="what happens to unreadable, truncated and wrong-mode pictures"
     )
     test_share: float = Field(
-        0.2, ge=0, lt=1, description="share of each class held out where no test set is stored; 0: nothing to measure on"
+        0.2,
+        ge=0,
+        lt=1,
+        description="share of each class held out where no test set is stored; 0: nothing to measure on",
     )
     split_seed: int = Field(0, description="seed of that split")
     limit: int = Field(0, ge=0, description="use the first so many training pictures only; 0: all")

@@ -48,7 +48,7 @@ class Soft:
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
         said = (said / self.temperature).log_softmax(-1)
-        return -self.temperature**2 * (wanted * said).sum(-1)
+        return -(self.temperature**2) * (wanted * said).sum(-1)
 
 
 label = Label()

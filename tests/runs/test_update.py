@@ -1,0 +1,148 @@
+"""Teaching an existing diffusers model: what goes in stays as it is, what comes out opens with stock code."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMPipeline, DDPMPipeline, DDPMScheduler, UNet2DModel
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import palimpsest
+from palimpsest.diffusion.samplers import Sampler
+from palimpsest.runs.pipelines import open_pipeline
+from tests.tiny import QUIET, interrupted_after, tiny, weights
+
+QUICK = {"training.steps": 3, "training.batch": 4, "evaluation.steps": 2, "evaluation.sheet": 4, "engine.threads": 1}
+
+
+def small_pipeline(**scheduler: object) -> DDPMPipeline:
+    """A random tiny DDPM pipeline of stock diffusers, with betas of its own."""
+    torch.manual_seed(0)
+    network = UNet2DModel(
+        sample_size=8,
+        in_channels=1,
+        out_channels=1,
+        block_out_channels=(8, 8),
+        layers_per_block=1,
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+    )
+    options = {"num_train_timesteps": 60, "beta_start": 1e-3, "beta_end": 0.1, "clip_sample_range": 1.5}
+    return DDPMPipeline(unet=network, scheduler=DDPMScheduler(**(options | scheduler)))
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    folder = tmp_path / "model"
+    small_pipeline().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path) -> Path:
+    return write_digits(tmp_path / "pictures", range(5, 10), count=30)
+
+
+def write_digits(folder: Path, classes: range, count: int | None = None, by_class: bool = False) -> Path:
+    """Digits of these classes as PNG files, in one folder or in one a class."""
+    data = load_digits()
+    rows = np.flatnonzero(np.isin(data.target, list(classes)))[:count]
+    for row in rows:
+        place = folder / str(data.target[row]) if by_class else folder
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((data.images[row] * 255 / 16).round().astype(np.uint8)).save(place / f"{row:04d}.png")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_update_delivers_a_pipeline_and_leaves_the_model_alone(model, pictures, tmp_path):
+    before = contents(model)
+    run = palimpsest.update(model, data=pictures, out=tmp_path / "new", set=QUICK, display=QUIET)
+    assert contents(model) == before
+    assert run.path == tmp_path / "new" / "run"
+    assert run.results["finished"] and run.results["strategy"] == "generative_distillation"
+    taught = DDPMPipeline.from_pretrained(tmp_path / "new")
+    assert not torch.equal(taught.unet.conv_in.weight, DDPMPipeline.from_pretrained(model).unet.conv_in.weight)
+    assert json.loads((tmp_path / "new" / "model_index.json").read_text())["_class_name"] == "DDPMPipeline"
+    assert taught.scheduler.config.beta_end == 0.1, "it keeps the model's own scheduler"
+    drawn = taught(batch_size=2, num_inference_steps=3, output_type="np").images
+    assert drawn.shape == (2, 8, 8, 1) and np.isfinite(drawn).all()
+    assert weights(tmp_path / "new") == weights(run.path / "models" / "task_1")
+    assert (run.path / "samples" / "task_1.png").exists()
+
+
+def test_the_first_teacher_makes_it_the_second_task(model, pictures, tmp_path):
+    """k = 2: data and dreams weigh half each, and the teacher is asked from the first step on."""
+    run = palimpsest.update(model, data=pictures, out=tmp_path / "new", set=QUICK, teacher_steps=2, display=QUIET)
+    assert run.results["cost"]["teacher_passes"] == 3 * 4 * (2 + 1)
+    assert run.results["cost"]["student_passes"] == 3 * 3 * 8
+
+
+def test_the_models_own_betas_prediction_and_range_are_read(tmp_path):
+    small_pipeline(prediction_type="v_prediction").save_pretrained(tmp_path / "model")
+    denoiser, pipeline = open_pipeline(tmp_path / "model")
+    assert (denoiser.predicts, denoiser.clip_range, denoiser.process.steps) == ("v_prediction", 1.5, 60)
+    assert torch.allclose(denoiser.process.alphas_bar, pipeline.scheduler.alphas_cumprod)
+    run = palimpsest.update(
+        tmp_path / "model",
+        data=write_digits(tmp_path / "pictures", range(2), count=20, by_class=True),
+        out=tmp_path / "new",
+        set=QUICK,
+        display=QUIET,
+    )
+    assert run.results["finished"]
+
+
+def test_an_update_resumes(model, pictures, tmp_path):
+    whole = palimpsest.update(model, data=pictures, out=tmp_path / "whole", set=QUICK, display=QUIET)
+    with interrupted_after(2):
+        palimpsest.update(model, data=pictures, out=tmp_path / "new", set=QUICK, display=QUIET)
+    assert not (tmp_path / "new" / "model_index.json").exists()
+    done = palimpsest.resume(tmp_path / "new", display=QUIET)
+    assert weights(tmp_path / "new") == weights(tmp_path / "whole")
+    assert done.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"]
+
+
+def refused(sentence: str, *arguments: object, **options: object) -> None:
+    with pytest.raises(palimpsest.RequestError, match=sentence):
+        palimpsest.update(*arguments, set=QUICK, display=QUIET, **options)
+
+
+def test_wrong_models_and_places_are_refused_before_anything_is_written(model, pictures, tmp_path):
+    refused("lies in the model's own folder", model, data=pictures, out=model)
+    refused("lies in the model's own folder", model, data=pictures, out=model / "new")
+    shutil.copytree(model, tmp_path / "pickled")
+    weight = tmp_path / "pickled" / "unet" / "diffusion_pytorch_model.safetensors"
+    weight.rename(weight.with_name("diffusion_pytorch_model.bin"))
+    refused("cannot be opened", tmp_path / "pickled", data=pictures, out=tmp_path / "new")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    refused("holds a StableDiffusionPipeline", tmp_path / "other", data=pictures, out=tmp_path / "new")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    refused("is not empty", model, data=pictures, out=tmp_path / "mine")
+    (tmp_path / "empty").mkdir()
+    refused("picture", model, data=tmp_path / "empty", out=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_models_of_a_run_open_with_stock_diffusers_and_give_the_same_pictures(tmp_path):
+    """The three lines of the README."""
+    run = palimpsest.train(tiny(diffusion={"steps": 100}), out=tmp_path / "run", display=QUIET)
+    folder = run.path / "models" / "task_2"
+    pipeline = DDIMPipeline.from_pretrained(folder)
+    pipeline.set_progress_bar_config(disable=True)
+    stock = pipeline(batch_size=3, generator=torch.Generator().manual_seed(5), num_inference_steps=4, output_type="np")
+    noise = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(5))
+    ours = Sampler("ddim", 4)(open_pipeline(folder)[0], noise)
+    assert np.allclose(stock.images, (ours / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy(), atol=1e-4)
