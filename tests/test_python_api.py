@@ -1,6 +1,8 @@
 """The Python API reads like the command line."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
@@ -38,29 +40,45 @@ def test_a_third_partys_stream_is_learnt_and_resumed(tmp_path):
     assert weights(tmp_path / "run" / "models" / "task_2") == weights(whole.path / "models" / "task_2")
 
 
-def test_a_strategy_of_ones_own(tmp_path):
-    """The example of docs/strategies.md."""
+def test_the_examples_of_the_documentation_work(tmp_path, monkeypatch):
+    """docs/strategies.md: its first example is run as it stands, on a smaller experiment; its second is trained too."""
+    original, made = palimpsest.train, []
 
-    @palimpsest.strategy(keeps={"teacher"})
-    def dreams_and_noise(now, past, *, strength: float = 1.0):
-        """Distil the previous model on its dreams and on pure noise."""
-        half = strength * now.old / 2
-        return palimpsest.Phase(
-            "denoiser",
-            [
-                palimpsest.Term(now.data, now.truth, now.new),
-                palimpsest.Term(past.dreams(steps=2), past.denoiser.noise, half),
-                palimpsest.Term(now.gaussian, past.denoiser.noise, half),
-            ],
-        )
+    def small(experiment, **arguments):
+        assert experiment == "digits"
+        made.append(original(tiny(), out=tmp_path / str(len(made)), display=QUIET, **arguments))
+        return made[-1]
 
-    run = palimpsest.train(tiny(), strategy=dreams_and_noise, strength=0.5, out=tmp_path / "run", display=QUIET)
-    assert run.results["strategy"] == "dreams_and_noise" and run.results["options"] == {"strength": 0.5}
-    assert run.results["allowed_to_remember"] == ["teacher"]
-    with pytest.raises(palimpsest.RequestError, match='unknown option of strategy dreams_and_noise "strenth"'):
-        palimpsest.train(tiny(), strategy=dreams_and_noise, strenth=0.5, out=tmp_path / "other", display=QUIET)
-    with pytest.raises(palimpsest.RequestError, match="is not declared as a strategy"):
-        palimpsest.train(tiny(), strategy=lambda now, past: None, out=tmp_path / "other", display=QUIET)
+    monkeypatch.setattr(palimpsest, "train", small, raising=False)
+    text = (Path(__file__).parent.parent / "docs" / "strategies.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(first.strip().splitlines()) <= 15
+    names = {}
+    exec(first, names)
+    exec(second, names)
+    palimpsest.train("digits", strategy=names["two_phases"])
+    assert made[0].results["strategy"] == "dreams_and_noise" and made[0].results["options"] == {"strength": 0.5}
+    assert made[0].results["allowed_to_remember"] == ["teacher"]
+    assert made[1].results["cost"]["student_passes"] == 3 * 2 * 2 * 4 * 8
+
+
+def test_wrong_strategies_of_ones_own_are_refused(tmp_path):
+    @palimpsest.strategy()
+    def mine(now, past, *, strength: float = 1.0):
+        """Nothing but data."""
+        return palimpsest.Phase("denoiser", [palimpsest.Term(now.data, now.truth, strength)])
+
+    def refused(sentence, **arguments):
+        with pytest.raises(palimpsest.RequestError, match=sentence):
+            palimpsest.train(tiny(), out=tmp_path / "run", display=QUIET, **arguments)
+
+    refused('unknown option of strategy mine "strenth". Did you mean "strength"', strategy=mine, strenth=0.5)
+    refused("is not declared as a strategy", strategy=lambda now, past: None)
+    refused("nothing to learn from", strategy=mine, strength=0.0)
+    with pytest.raises(palimpsest.RequestError, match="cannot keep secrets; legal: teacher, memory, everything"):
+        palimpsest.strategy(keeps={"secrets"})
+    with pytest.raises(palimpsest.RequestError, match="has no option memory_size"):
+        palimpsest.strategy(keeps={"memory"})(lambda now, past: None)
 
 
 def test_settings_sources_and_samples_from_python(tmp_path):

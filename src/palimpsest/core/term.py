@@ -105,7 +105,8 @@ class Phase:
     """A learner and its terms; rarely, weights to start from, and parameters that stay as they are.
 
     learner: the name of the learner that is trained.
-    start: a frozen learner whose weights the student takes over first; None goes on from where the student is.
+    start: a teacher whose weights the student takes over first; None, or one that does not exist yet, goes on from
+        where the student is.
     freeze: shell patterns of parameter names that do not change in this phase ("network.conv_in.*").
     name: tells the phases of a task apart in addresses and events.
     """

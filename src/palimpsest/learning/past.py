@@ -24,6 +24,11 @@ class Teacher:
     learner: nn.Module | None = None
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a learner in it."""
+        return self.learner is not None
+
+    @property
     def noise(self) -> Target:
         """What it takes for noise."""
         return TaughtNoise(self.learner)
@@ -35,7 +40,7 @@ class Teacher:
     @property
     def answer(self) -> Target:
         """What it says with the head that it is named for."""
-        return self.soft() if self.learner is not None and self.learner.head == "logits" else self.noise
+        return self.soft() if self.exists and self.learner.head == "logits" else self.noise
 
 
 def frozen(learner: nn.Module) -> Teacher:

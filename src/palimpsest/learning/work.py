@@ -23,7 +23,7 @@ class Work:
         self, learner: nn.Module, phase: Phase, options: TrainingOptions, machine: Machine, resumed: bool = False
     ) -> None:
         self.learner, self.options, self.machine = learner, options, machine
-        if phase.start is not None and not resumed:
+        if phase.start is not None and phase.start.exists and not resumed:
             learner.load_state_dict(phase.start.learner.state_dict())
         freeze(learner, phase.freeze)
         self.trained = [p for p in learner.parameters() if p.requires_grad]
