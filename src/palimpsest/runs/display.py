@@ -4,8 +4,39 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+
+@dataclass
+class Bar:
+    """A progress bar, and below it a line of facts, redrawn in place; a transient one vanishes in the end."""
+
+    console: Console
+    title: str
+    steps: int
+    done: int
+    transient: bool = False
+
+    def __post_init__(self) -> None:
+        columns = TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn()
+        self.progress = Progress(*columns, console=self.console)
+        self.row = self.progress.add_task(self.title, total=self.steps, completed=self.done)
+        self.line = Text("", style="dim", no_wrap=False)
+        shown = Group(self.progress, self.line)
+        self.live = Live(shown, console=self.console, refresh_per_second=5, transient=self.transient)
+        self.live.start()
+
+    def show(self, step: int, facts: str) -> None:
+        """Move on; `facts` replaces the line below, unless there are none."""
+        self.progress.update(self.row, completed=step)
+        self.line.plain = facts or self.line.plain
+
+    def stop(self) -> None:
+        """Leave it as it is."""
+        self.live.stop()
 
 
 @dataclass
@@ -14,37 +45,35 @@ class Display:
 
     console: Console = field(default_factory=Console)
     quiet: bool = False
-    bar: Progress | None = None
+    bar: Bar | None = None
+    task: int = 0
+    tasks: int = 0
 
     def begin(self, task: int, tasks: int, classes: str, steps: int, done: int) -> None:
         """A task's phase begins, with `done` of its `steps` behind it."""
         self.task, self.tasks, self.steps = task, tasks, steps
         self.first, self.began = done, time.monotonic()
-        title = f"task {task}/{tasks} ({classes})"
-        if self.quiet:
-            return
-        if not self.console.is_terminal:
-            self.console.print(f"{title}: {steps} steps", soft_wrap=True, highlight=False)
-            return
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn())
-        self.bar = Progress(*columns, TextColumn("{task.fields[facts]}", style="dim"), console=self.console)
-        self.bar.start()
-        self.row = self.bar.add_task(title, total=steps, completed=done, facts="")
+        title = f"task {task}/{tasks}: {classes}"
+        if self.console.is_terminal and not self.quiet:
+            self.bar = Bar(self.console, title, steps, done)
+        else:
+            self.say(f"{title}: {steps} steps")
+
+    def begin_samples(self, count: int) -> None:
+        """So many samples are going to be drawn for the measures of the task; a terminal shows how far it is."""
+        if self.console.is_terminal and not self.quiet:
+            self.bar = Bar(self.console, f"task {self.task}/{self.tasks}: samples", count, 0, transient=True)
 
     def step(self, step: int, losses: Mapping[str, float] | None = None, rate: float = 0.0) -> None:
         """A step is done; `losses` by term and pictures/s where they have just been read."""
-        if self.quiet:
-            return
+        facts = "" if losses is None else self.facts(step, losses, rate)
         if self.bar:
-            facts = {} if losses is None else {"facts": self.facts(step, losses, rate)}
-            self.bar.update(self.row, completed=step, **facts)
-        elif losses is not None:
-            self.console.print(
-                f"  step {step}/{self.steps}: {self.facts(step, losses, rate)}", soft_wrap=True, highlight=False
-            )
+            self.bar.show(step, facts)
+        elif facts:
+            self.say(f"  step {step}/{self.steps}: {facts}")
 
     def facts(self, step: int, losses: Mapping[str, float], rate: float) -> str:
-        """Losses, rate, time left for the task and for the run, as if all tasks were like this one."""
+        """Losses, rate, time left for the task and for the run, as if all tasks to come were like this one."""
         seconds = (time.monotonic() - self.began) / max(step - self.first, 1)
         task = seconds * (self.steps - step)
         run = task + seconds * self.steps * (self.tasks - self.task)
@@ -60,7 +89,7 @@ class Display:
     def say(self, sentence: object) -> None:
         """A sentence, or anything that rich can print."""
         if not self.quiet:
-            self.console.print(sentence, soft_wrap=isinstance(sentence, str), highlight=False)
+            self.console.print(sentence, soft_wrap=isinstance(sentence, str), highlight=False, markup=False)
 
 
 def clock(seconds: float) -> str:

@@ -36,11 +36,15 @@ class Measurer:
     evaluator: Evaluator | None = None
     references: References = field(default_factory=References)
 
-    def draw(self, denoiser: Denoiser, check: Callable[[], None]) -> Tensor:
+    @property
+    def count(self) -> int:
+        """How many samples are drawn."""
+        return max(self.options.samples, self.options.sheet)
+
+    def draw(self, denoiser: Denoiser, check: Callable[[int], None]) -> Tensor:
         """Samples (N, C, H, W) in [-1, 1] on the CPU, from the same noise for every task; `check` may stop it."""
-        count = max(self.options.samples, self.options.sheet)
         return draw_samples(
-            denoiser, self.sampler, count, self.options.batch, (self.seed, "evaluation"), self.machine, check
+            denoiser, self.sampler, self.count, self.options.batch, (self.seed, "evaluation"), self.machine, check
         )
 
     def measure(self, samples: Tensor, task: Task) -> tuple[dict[str, float], list[str]]:
@@ -79,12 +83,15 @@ def draw_samples(
     batch: int,
     address: tuple,
     machine: Machine,
-    check: Callable[[], None] = lambda: None,
+    check: Callable[[int], None] = lambda drawn: None,
 ) -> Tensor:
-    """`count` samples (count, C, H, W) on the CPU, float32 in [-1, 1]; the processes share each batch."""
+    """`count` samples (count, C, H, W) on the CPU, float32 in [-1, 1]; the processes share each batch.
+
+    check: is told before each batch how many are drawn, and may raise.
+    """
     parts = []
     for first in range(0, count, batch):
-        check()
+        check(first)
         rows = min(batch, count - first)
         random = machine.random(*address, first)
         noise = random.normal(rows, *denoiser.shape)

@@ -99,7 +99,9 @@ class Recorder:
     def measure(self, task: Task, learners: Mapping[str, nn.Module]) -> None:
         """Sample, measure and write down what has been learnt after a task; stopping here loses no training."""
         self.tick()
+        self.display.begin_samples(self.measurer.count)
         samples = self.measurer.draw(learners["denoiser"], self.check)
+        self.display.end()
         if self.machine.main:
             measures, warnings = self.measurer.measure(samples, task)
             for warning in warnings:
@@ -113,7 +115,7 @@ class Recorder:
             self.write("measures", number=task.number, measures=measures)
             self.write_results(finished=task.number == len(self.assembly.stream))
             shown = "  ".join(f"{name} {value:.3f}" for name, value in measures.items())
-            self.display.say(f"task {task.number} learnt  {shown}")
+            self.display.say(f"task {task.number} is learnt  {shown}".rstrip())
         self.machine.wait()
         self.mark = time.monotonic()
 
@@ -159,8 +161,9 @@ class Recorder:
         self.progress.task_seconds += now - self.mark
         self.mark = now
 
-    def check(self) -> None:
-        """Raise Interrupted if somebody wants to stop."""
+    def check(self, drawn: int) -> None:
+        """So many samples are drawn; raise Interrupted if somebody wants to stop."""
+        self.display.step(drawn)
         if self.asked_to_stop(True):
             raise Interrupted
 
