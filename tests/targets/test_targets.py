@@ -1,0 +1,61 @@
+"""What the student should say, against closed forms."""
+
+import pytest
+import torch
+from torch import nn
+
+from palimpsest.core.images import Images, Noised
+from palimpsest.targets import Soft, TaughtNoise, label, true_noise
+from tests.tiny import SHAPE, tiny_denoiser
+
+
+def test_the_noise_loss_is_one_mean_squared_error_a_sample():
+    said, wanted = torch.zeros(3, *SHAPE), torch.ones(3, *SHAPE) * torch.tensor([1.0, 2.0, 3.0])[:, None, None, None]
+    question = Noised(torch.zeros(3, *SHAPE), torch.tensor([0, 1, 2]), noise=wanted)
+    assert torch.equal(true_noise.answer(question), wanted)
+    assert true_noise.distance(said, wanted, question).tolist() == [1.0, 4.0, 9.0]
+
+
+def test_a_weight_multiplies_each_samples_error():
+    question = Noised(torch.zeros(2, *SHAPE), torch.tensor([0, 1]), weight=torch.tensor([2.0, 0.5]))
+    said = torch.ones(2, *SHAPE)
+    assert TaughtNoise(None).distance(said, torch.zeros_like(said), question).tolist() == [2.0, 0.5]
+
+
+def test_the_teachers_answer_is_its_prediction():
+    teacher = tiny_denoiser()
+    question = Noised(torch.randn(2, *SHAPE), torch.tensor([5, 50]))
+    assert torch.equal(TaughtNoise(teacher).answer(question), teacher.noise(question.x_t, question.t))
+    assert not TaughtNoise(None).exists and TaughtNoise(teacher).exists
+
+
+class Fixed(nn.Module):
+    """A classifier with an opinion."""
+
+    def forward(self, questions):
+        return {"logits": torch.tensor([[2.0, 0.0], [0.0, 0.0]])}
+
+
+def test_labels_by_hand():
+    question = Images(torch.zeros(2, *SHAPE), torch.tensor([0, 1]))
+    said = torch.tensor([[2.0, 0.0], [0.0, 0.0]])
+    expected = [-(2 - torch.logsumexp(torch.tensor([2.0, 0.0]), 0)).item(), torch.log(torch.tensor(2.0)).item()]
+    assert label.distance(said, label.answer(question), question).tolist() == pytest.approx(expected)
+
+
+def test_soft_labels_by_hand():
+    """−T² Σ softmax(z/T) ln softmax(s/T), with T = 2."""
+    question, target = Images(torch.zeros(2, *SHAPE)), Soft(Fixed(), temperature=2.0)
+    wanted = target.answer(question)
+    assert wanted[0].tolist() == pytest.approx([0.7310586, 0.2689414])  # the logistic function of 1
+    said = torch.tensor([[0.0, 0.0], [2.0, 0.0]], requires_grad=True)
+    losses = target.distance(said, wanted, question)
+    assert losses[0].item() == pytest.approx(4 * 0.6931472)
+    assert losses[1].item() == pytest.approx(-4 * 0.5 * (-0.3132617 - 1.3132617))
+
+
+def test_soft_labels_have_no_gradient_where_student_and_teacher_agree():
+    question, target = Images(torch.zeros(2, *SHAPE)), Soft(Fixed())
+    said = torch.tensor([[2.0, 0.0], [0.0, 0.0]], requires_grad=True)
+    target.distance(said, target.answer(question), question).sum().backward()
+    assert said.grad.abs().max() < 1e-6
