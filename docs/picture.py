@@ -17,7 +17,7 @@ from PIL import Image
 def main(out: str, *runs: str) -> None:
     results = [json.loads((Path(run) / "results.json").read_text()) for run in runs]
     tasks = len(results[0]["tasks"])
-    figure, axes = plt.subplots(len(runs), tasks, figsize=(2.6 * tasks, 1.75 * len(runs)), squeeze=False)
+    figure, axes = plt.subplots(len(runs), tasks, figsize=(2.6 * tasks, 1.2 * len(runs)), squeeze=False)
     for row, (run, result) in enumerate(zip(runs, results, strict=True)):
         for column, task in enumerate(result["tasks"]):
             axis = axes[row][column]
@@ -31,7 +31,7 @@ def main(out: str, *runs: str) -> None:
                 axis.set_title(f"task {task['number']}: learns {classes}", fontsize=10)
             if column == 0:
                 axis.set_ylabel(result["strategy"].replace("_", "\n"), fontsize=10)
-    figure.tight_layout()
+    figure.tight_layout(h_pad=0.6, w_pad=0.6)
     figure.savefig(out, dpi=110)
 
 
