@@ -1,11 +1,12 @@
 # Everything runs in .venv, which is made from constraints.txt when it is not there or no longer fits.
 PYTHON ?= python3
 BIN := .venv/bin
+DEMO := runs/digits/generative_distillation-seed0
 
 .PHONY: demo test slow bench clean
 
 demo: .venv/installed
-	$(BIN)/palimpsest train digits --out "$$(mktemp -d runs/digits-demo-XXXXXX)"
+	@if [ -e $(DEMO)/config.toml ]; then $(BIN)/palimpsest resume $(DEMO); else $(BIN)/palimpsest train digits; fi
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest

@@ -1,6 +1,6 @@
 """What `palimpsest estimate` promises, beside what the run then takes.
 
-    python benchmarks/estimate.py [digits] [--strategy generative_distillation]
+python benchmarks/estimate.py [digits] [--strategy generative_distillation]
 """
 
 import argparse

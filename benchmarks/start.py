@@ -1,6 +1,6 @@
 """How long the commands take that must answer at once.
 
-    python benchmarks/start.py [--rounds 9]
+python benchmarks/start.py [--rounds 9]
 """
 
 import argparse

@@ -96,9 +96,13 @@ def measure(experiment: str, batch: int, rounds: int) -> Table:
     for _ in range(rounds):
         for strategy, assembly in runs.items():
             whole = whole_step(assembly, steps)
-            found[strategy].append((whole, bare_parts(assembly, batch, strategy != "finetune", PASSES[strategy], steps)))
+            found[strategy].append(
+                (whole, bare_parts(assembly, batch, strategy != "finetune", PASSES[strategy], steps))
+            )
     size = parameter_count(runs["finetune"].progress.learners["denoiser"])
-    table = Table(title=f"{experiment}: {size:,} parameters, batch {batch}, medians of {rounds} rounds of {steps} steps")
+    table = Table(
+        title=f"{experiment}: {size:,} parameters, batch {batch}, medians of {rounds} rounds of {steps} steps"
+    )
     for name in ("strategy", "ms a step", "÷ bare parts (range)", "÷ finetune", "÷ by passes"):
         table.add_column(name, justify="left" if name == "strategy" else "right")
     base = statistics.median(whole for whole, _ in found["finetune"])

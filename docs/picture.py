@@ -1,6 +1,6 @@
 """The picture of the README: samples after each task, one row a strategy, from the same noise.
 
-    python docs/picture.py docs/digits.png runs/digits/{joint,generative_distillation,generative_replay,finetune}-seed0
+python docs/picture.py docs/digits.png runs/digits/{joint,generative_distillation,generative_replay,finetune}-seed0
 """
 
 import json

@@ -10,8 +10,10 @@ import torch
 from PIL import Image
 
 from palimpsest import cli
+from palimpsest.runs.checkpoint import Checkpoints, read
 from palimpsest.runs.config import resolve, to_toml
 from palimpsest.strategies import catalog
+from palimpsest.targets.noise import TrueNoise
 from tests.tiny import tiny
 
 
@@ -65,6 +67,13 @@ BAD = [
     ("train --set evaluation.sampler=dpm", "unknown sampler"),
     ("train --set strategy.lwf.strenth=2", 'unknown option of strategy lwf "strenth". Did you mean "strength"?'),
     ("train --strategy experience_replay --memory-size -1", "memory_size is -1"),
+    ("train --set strategy=lwf", '"strategy" is a table and was given "lwf"'),
+    ("train --set strategy.lwf=3", "the options of strategy lwf are a table"),
+    ("train --set strategy.experience_replay.memory_size=inf", "is of kind int"),
+    ("train --strategy generatve_replay --teacher-steps 3", 'Did you mean "generative_replay"?'),
+    ("train --seed 99999999999999999999999", "seed"),
+    ("train --seed -1", "seed"),
+    ("train --out /etc/passwd", "is a file, and a run is a directory"),
     ("resume nowhere", "nowhere is not a run directory"),
     ("sample nowhere --out a.png", "nowhere is not a run directory"),
     ("compare nowhere", 'there is no "nowhere"'),
@@ -124,7 +133,7 @@ def test_train_resume_sample_compare(run, experiment, tmp_path):
     assert f"{place.relative_to(tmp_path)}" in out and "samples" in out
     results = json.loads((place / "results.json").read_text())
     assert results["finished"] and results["seed"] == 3 and results["options"]["teacher_steps"] == 3
-    assert {path.name for path in place.iterdir()} == {
+    assert {path.name for path in place.iterdir() if not path.name.startswith(".")} == {
         "config.toml",
         "environment.json",
         "events.jsonl",
@@ -183,22 +192,63 @@ def test_force_does_not_touch_what_is_not_a_run(run, experiment, tmp_path):
     assert (tmp_path / "run" / "notes.txt").read_text() == "about this run"
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(run, experiment, tmp_path):
-    code, _, error = run(
-        "train",
-        experiment,
-        "--set",
-        "training.learning_rate=1e30",
-        "--set",
-        "training.steps=9",
-        "--set",
-        "engine.checkpoint_steps=1",
-        "--out",
-        "run",
-    )
-    assert code == 1 and "Traceback" not in error
-    assert 'the loss of "data × true_noise" is not a finite number' in error and "task 1, step" in error
-    from palimpsest.runs.checkpoint import Checkpoints
+def newest(run: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a run's newest checkpoint."""
+    return read(Checkpoints(run / "checkpoints").latest(print))[1]
 
-    numbers, tensors = Checkpoints(tmp_path / "run" / "checkpoints").latest(print)
-    assert all(tensor.isfinite().all() for name, tensor in tensors.items() if name.startswith("learner."))
+
+def test_a_loss_that_is_not_finite_stops_the_run_with_its_step_and_term(run, experiment, tmp_path, monkeypatch):
+    """The losses are read every 4 steps; the first bad one is named all the same, and no bad checkpoint is kept."""
+    settings = ["training.steps=12", "engine.log_every=4", "engine.checkpoint_steps=2"]
+    original = TrueNoise.distance
+
+    def bad_from_the_seventh_step(said, wanted, question, calls=[]):
+        calls.append(1)
+        loss = original(said, wanted, question)
+        return loss * float("nan") if len(calls) >= 7 else loss
+
+    monkeypatch.setattr(TrueNoise, "distance", staticmethod(bad_from_the_seventh_step))
+    code, _, error = run("train", experiment, *(f"--set={setting}" for setting in settings), "--out", "run")
+    assert code == 1 and "Traceback" not in error
+    assert 'task 1, step 7: the loss of "data × true_noise" is not a finite number' in error
+    assert all(tensor.isfinite().all() for tensor in newest(tmp_path / "run").values() if tensor.is_floating_point())
+
+
+def test_weights_that_overflow_in_the_last_step_are_not_kept_either(run, experiment, tmp_path):
+    """No loss ever saw them."""
+    settings = ["training.steps=1", "training.learning_rate=1e39", "stream.tasks=[[0,1]]"]
+    code, _, error = run("train", experiment, *(f"--set={setting}" for setting in settings), "--out", "run")
+    assert code == 1 and "the denoiser has weights that are not finite numbers" in error
+    assert not list((tmp_path / "run" / "checkpoints").iterdir())
+    assert not (tmp_path / "run" / "results.json").exists()
+
+
+def test_a_beginning_that_was_cut_off_is_no_obstacle(run, experiment, tmp_path, monkeypatch):
+    """Killed while an old run was being replaced: neither resume nor train may be stuck."""
+    from palimpsest.runs.folder import RunFolder
+
+    run("train", experiment, "--out", "run")
+
+    def cut_off(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("palimpsest.runs.folder.write_atomically", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            RunFolder(tmp_path / "run").begin("", {})
+    code, _, error = run("resume", "run")
+    assert code == 2 and "the beginning of the run in run was cut off" in error
+    assert run("train", experiment, "--out", "run")[0] == 0
+    assert run("resume", "run")[0] == 0
+
+
+def test_an_experiment_is_found_also_where_a_folder_has_its_name(run, tmp_path):
+    (tmp_path / "digits").mkdir()
+    assert "--teacher-steps" in run("train", "digits", "--help")[1]
+    code, _, error = run("train", "digits", "--set", "training.batch=0")
+    assert code == 2 and "training.batch" in error
+
+
+def test_the_strategy_of_an_experiment_gives_its_flags_wherever_it_stands(run, tmp_path):
+    (tmp_path / "mine.toml").write_text(to_toml(resolve(tiny(), "experience_replay")))
+    assert "--memory-size" in run("train", "--seed", "1", "mine.toml", "--help")[1]

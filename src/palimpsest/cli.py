@@ -46,20 +46,10 @@ def train(
     **options: object,
 ) -> None:
     """Train an experiment, task after task. --strategy NAME --help shows that strategy's own options too."""
+    asked = arguments(locals())
     from palimpsest.runs import start
 
-    run = start.train(
-        experiment,
-        strategy=strategy,
-        seed=seed,
-        out=out,
-        device=device,
-        precision=precision,
-        set=settings(set),
-        force=force,
-        **given(options),
-    )
-    show(run)
+    show(start.train(**asked))
 
 
 def resume(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> None:
@@ -83,21 +73,10 @@ def update(
     **options: object,
 ) -> None:
     """Teach an existing diffusers model new pictures without its old ones."""
+    asked = arguments(locals())
     from palimpsest.runs import updating
 
-    run = updating.update(
-        model,
-        data=data,
-        out=out,
-        strategy=strategy,
-        seed=seed,
-        device=device,
-        precision=precision,
-        set=settings(set),
-        force=force,
-        **given(options),
-    )
-    show(run, model=out)
+    show(updating.update(**asked), model=out)
 
 
 def estimate(
@@ -111,18 +90,10 @@ def estimate(
     **options: object,
 ) -> None:
     """Say what a run would cost on this machine: passes, FLOPs, memory and hours, from a probe of a few steps."""
+    asked = arguments(locals())
     from palimpsest.runs import estimate
 
-    cost = estimate.estimate(
-        experiment,
-        strategy=strategy,
-        seed=seed,
-        device=device,
-        precision=precision,
-        set=settings(set),
-        **given(options),
-    )
-    print_rich(cost.table())
+    print_rich(estimate.estimate(**asked).table())
 
 
 def sample(
@@ -187,23 +158,22 @@ def defaults() -> dict[str, dict[str, object]]:
     return {name: {o.name: o.default for o in catalog.look_up(name).options} for name in catalog.names()}
 
 
-def settings(texts: list[str] | None) -> dict[str, object]:
-    """The --set options."""
+def arguments(given: dict[str, object]) -> dict[str, object]:
+    """What a command was given, as the function behind it takes it: without what was left out, the settings read."""
     from palimpsest.runs.tables import parse_setting
 
-    return dict(parse_setting(text) for text in texts or [])
-
-
-def given(options: dict[str, object]) -> dict[str, object]:
-    """The strategy's options that were given on the command line."""
-    return {name: value for name, value in options.items() if value is not None}
+    given = given | given.pop("options")
+    given["set"] = dict(parse_setting(text) for text in given["set"] or [])
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def show(run: object, model: Path | None = None) -> None:
-    """The result table of a run, and where its files are."""
+    """The result table of a run, and where its files are; said by the first process alone."""
     from palimpsest.reports.results import load_results
     from palimpsest.reports.table import run_table
 
+    if not run.results:
+        return
     print_rich(run_table(load_results(run.path)))
     last = len(run.results["tasks"])
     typer.echo(f"run      {run.path}\nmodel    {model or run.path / 'models' / f'task_{last}'}")

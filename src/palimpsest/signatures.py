@@ -10,6 +10,8 @@ import typer
 from palimpsest.core.errors import RequestError
 from palimpsest.strategies import catalog
 
+FLAGS = ("--force", "--help")  # options without a value
+
 
 def with_strategy_options(command: Callable, arguments: Sequence[str]) -> Callable:
     """The command with, in place of its **options, those of the strategy that the arguments name or imply."""
@@ -17,7 +19,7 @@ def with_strategy_options(command: Callable, arguments: Sequence[str]) -> Callab
     if not own or own[-1].kind is not inspect.Parameter.VAR_KEYWORD:
         return command
     name = chosen_strategy(arguments) if arguments[:1] == [command.__name__] else ""
-    options = catalog.look_up(name).options if name in catalog.names() else ()
+    options = catalog.look_up(name).options if name else ()
     parameters = [*own[:-1], *(as_flag(name, option) for option in options)]
 
     @wraps(command)
@@ -45,9 +47,22 @@ def chosen_strategy(arguments: Sequence[str]) -> str:
             return argument.partition("=")[2]
         if argument == "--strategy" and place + 1 < len(arguments):
             return arguments[place + 1]
-    named = [argument for argument in arguments[1:2] if not argument.startswith("-")]
-    experiment = "update" if arguments[0] == "update" else (named or ["digits"])[0]
+    experiment = "update" if arguments[0] == "update" else first_place(arguments[1:]) or "digits"
     try:
-        return read_experiment(experiment).get("strategy", {}).get("name", "")
+        chosen = read_experiment(experiment).get("strategy", {})
     except RequestError:
         return ""  # the command itself will say what is wrong with the experiment
+    return chosen.get("name", "") if isinstance(chosen, dict) else ""
+
+
+def first_place(arguments: Sequence[str]) -> str:
+    """The first argument that is neither an option nor an option's value; "" where there is none."""
+    value_follows = False
+    for argument in arguments:
+        if argument.startswith("-"):
+            value_follows = "=" not in argument and argument not in FLAGS
+        elif value_follows:
+            value_follows = False
+        else:
+            return argument
+    return ""

@@ -11,13 +11,18 @@ from palimpsest.core.term import Phase
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.work import Work, batches, learning_rate, phase_steps
-from palimpsest.runs.checkpoint import Checkpoints
+from palimpsest.runs.checkpoint import Checkpoints, read
 from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.sources import Data
 from palimpsest.streams.pictures import Pictures
 from tests.tiny import QUIET, interrupted_after, same, tiny, tiny_denoiser, weights
 
 CPU = Machine(torch.device("cpu"))
+
+
+def newest(run) -> dict[str, torch.Tensor]:
+    """The tensors of a run's newest checkpoint."""
+    return read(Checkpoints(run.path / "checkpoints").latest(print))[1]
 
 
 def numbered(count: int) -> Data:
@@ -110,7 +115,7 @@ def test_the_optimizer_forgets_at_each_task_unless_told_to_keep_its_state(tmp_pa
         tables = tiny(training={"keep_optimizer_state": keep}, strategy={"name": "finetune"})
         run = palimpsest.train(tables, out=tmp_path / str(keep), display=QUIET)
         ends[keep] = run.path / "models"
-        _, tensors = Checkpoints(run.path / "checkpoints").latest(print)
+        tensors = newest(run)
         steps = {t.item() for name, t in tensors.items() if name.startswith("carried.") and name.endswith(".step")}
         assert steps == ({8.0} if keep else set())  # 4 steps in each of 2 tasks
     assert weights(ends[False] / "task_1") == weights(ends[True] / "task_1")
@@ -143,7 +148,7 @@ def test_teachers_carry_raw_or_averaged_weights_as_asked(tmp_path):
     for kind in ("raw", "average"):
         tables = tiny(training={"average": 0.9, "teacher_weights": kind})
         run = palimpsest.train(tables, out=tmp_path / kind, display=QUIET)
-        _, tensors = Checkpoints(run.path / "checkpoints").latest(print)
+        tensors = newest(run)
         saved = open_pipeline(run.path / "models" / "task_2")[0].network.state_dict()
         name = "conv_in.weight"
         teachers[kind] = tensors[f"teacher.denoiser.network.{name}"]

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from test_comparison import a_run
 
 from palimpsest.core.errors import RequestError
 from palimpsest.reports.numbers import amount, duration, plain, with_error
 from palimpsest.reports.table import compare, render, run_table, write_csv
+from tests.reports.test_comparison import a_run
 
 
 def printed(renderable, width: int) -> str:

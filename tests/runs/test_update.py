@@ -119,8 +119,9 @@ def refused(sentence: str, *arguments: object, **options: object) -> None:
 
 
 def test_wrong_models_and_places_are_refused_before_anything_is_written(model, pictures, tmp_path):
-    refused("lies in the model's own folder", model, data=pictures, out=model)
-    refused("lies in the model's own folder", model, data=pictures, out=model / "new")
+    refused("lie in one another", model, data=pictures, out=model)
+    refused("lie in one another", model, data=pictures, out=model / "new")
+    refused("lie in one another", model, data=pictures, out=model.parent)
     shutil.copytree(model, tmp_path / "pickled")
     weight = tmp_path / "pickled" / "unet" / "diffusion_pytorch_model.safetensors"
     weight.rename(weight.with_name("diffusion_pytorch_model.bin"))

@@ -4,13 +4,14 @@ diffusers is imported where it is used, for the import takes seconds.
 """
 
 import inspect
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from palimpsest.core.errors import RequestError, unknown
-from palimpsest.core.random import Random
+from palimpsest.core.random import Random, seed_of
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.diffusion.parametrisation import PARAMETRISATIONS
 from palimpsest.diffusion.process import Process
@@ -64,6 +65,7 @@ def find_scheduler(name: str) -> type:
     return getattr(diffusers, name)
 
 
+@lru_cache(maxsize=4)  # a teacher is asked for dreams in every step
 def build(name: str, process: Process, spacing: str, clip: float | None) -> Any:
     """A diffusers scheduler with the process's own betas, for a network that predicts noise."""
     scheduler_class = find_scheduler(name)
@@ -130,7 +132,7 @@ def own_generator(random: Random) -> torch.Generator:
     if random.world == 1:
         return random.generator
     device = random.generator.device
-    return torch.Generator(device=device).manual_seed(random.generator.initial_seed() ^ random.rank)
+    return torch.Generator(device=device).manual_seed(seed_of(random.generator.initial_seed(), "own", random.rank))
 
 
 def one_line(error: Exception) -> str:

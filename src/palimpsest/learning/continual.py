@@ -67,6 +67,8 @@ def open_task(plan: Plan, progress: Progress, task: Task) -> Now:
 def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
     """Train the phases of one task in order; those that were finished before an interruption answer from the state."""
     for number, phase in phases(plan.strategy(now, progress.past), progress):
+        for teacher in progress.teachers:
+            progress.machine.ready(teacher)
         taken([*progress.learners.values(), *progress.teachers])
         start(plan, phase, progress)
         run.begin(phase)
@@ -96,9 +98,10 @@ def phases(made: Phase | Iterator[Phase], progress: Progress) -> Iterator[tuple[
 
 def start(plan: Plan, phase: Phase, progress: Progress) -> None:
     """Put the phase's work in hand, going on from a checkpoint where there is one."""
-    if not pictures_of(phase):
+    if plan.training.epochs and not pictures_of(phase):
         raise RequestError(
-            f'phase "{phase.name}" of task {progress.task} draws no real pictures, so its length in epochs is unknown.'
+            f'phase "{phase.name}" of task {progress.task} draws no real pictures, so its length in epochs is unknown; '
+            "set training.steps in place of training.epochs."
         )
     learner, options, machine = progress.learners[phase.learner], plan.training, progress.machine
     progress.steps = phase_steps(options, pictures_of(phase))

@@ -34,10 +34,11 @@ class Machine:
         return torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
     def ready(self, learner: nn.Module) -> nn.Module:
-        """The learner on the device, its network compiled where that is asked for."""
+        """The learner on the device, its network compiled where that is asked for. Once is enough."""
         learner = learner.to(self.device)
-        if self.compile:
-            learner.network.compile()
+        network = getattr(learner, "network", learner)
+        if self.compile and network._compiled_call_impl is None:
+            network.compile()
         return learner
 
     def wrapped(self, student: nn.Module) -> nn.Module:
@@ -52,12 +53,27 @@ class Machine:
 
     def sum(self, value: float) -> float:
         """The sum over processes. It waits for all of them."""
+        return self.reduced(value, "SUM")
+
+    def least(self, value: float) -> float:
+        """The least of all processes' values. It waits for all of them."""
+        return self.reduced(value, "MIN")
+
+    def reduced(self, value: float, how: str) -> float:
+        """One number from one of each process."""
         if self.world == 1:
             return value
-        total = torch.tensor(value, dtype=torch.float64 if self.device.type != "mps" else torch.float32)
-        total = total.to(self.device)
-        torch.distributed.all_reduce(total)
-        return total.item()
+        shared = torch.tensor(value, dtype=torch.float64).to(self.device)
+        torch.distributed.all_reduce(shared, getattr(torch.distributed.ReduceOp, how))
+        return shared.item()
+
+    def told(self, thing: object) -> object:
+        """What the first process says, in all of them."""
+        if self.world == 1:
+            return thing
+        said = [thing]
+        torch.distributed.broadcast_object_list(said)
+        return said[0]
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is up in any process."""

@@ -1,5 +1,6 @@
 """Losses of a phase, kept on the device and read every so many steps."""
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -37,10 +38,10 @@ class Meter:
     def check(self, where: str) -> None:
         """Raise RunError with the first bad step and its term, if there is one."""
         for name, step in zip(self.names, self.first_bad.tolist(), strict=True):
-            bad = self.machine.sum(float(step != NEVER))
-            if bad:
+            first = self.machine.least(step if step != NEVER else math.inf)
+            if first < math.inf:
                 raise RunError(
-                    f'{where}, step {step + 1}: the loss of "{name}" is not a finite number; the last good checkpoint '
+                    f'{where}, step {first + 1:.0f}: the loss of "{name}" is not a finite number; the last good checkpoint '
                     "is kept. Lower training.learning_rate, set training.clip_norm, or use --precision fp32."
                 )
 
@@ -50,5 +51,6 @@ class Meter:
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Go on from `state()`."""
-        self.sums, self.first_bad = state["sums"].clone(), state["first_bad"].clone()
+        device = self.machine.device
+        self.sums, self.first_bad = state["sums"].to(device), state["first_bad"].to(device)
         self.count = int(state["count"])

@@ -17,7 +17,7 @@ class TrainingOptions(BaseModel):
     learning_rate: float = Field(2e-4, gt=0, description="after the warm-up")
     weight_decay: float = Field(0.0, ge=0, description="decoupled for adamw")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
-    keep_optimizer_state: bool = Field(False, description="carry the optimizer's state over to the next task")
+    keep_optimizer_state: bool = Field(False, description="carry the optimizer's state over to the next phase and task")
     schedule: Literal["constant", "warmup", "step", "cosine"] = Field("constant", description="of the learning rate")
     warmup_steps: int = Field(0, ge=0, description="steps of linear warm-up, for warmup and cosine")
     milestones: tuple[float, ...] = Field((0.5, 0.75), description="shares of a phase after which step lowers the rate")

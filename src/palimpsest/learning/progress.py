@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
 
+from palimpsest.core.errors import RunError
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.meter import Meter
 from palimpsest.learning.past import Past, Teacher
@@ -63,6 +65,17 @@ class Progress:
     def place(self) -> str:
         """Where the work is, in words."""
         return f"task {self.task}, phase {self.phase + 1}" if self.phase else f"task {self.task}"
+
+    def check(self) -> None:
+        """Raise RunError for a loss or a weight that is not a finite number. It reads the device once."""
+        if self.meter:
+            self.meter.check(self.place)
+        for name, learner in self.best.items():
+            if not torch.stack([parameter.isfinite().all() for parameter in learner.parameters()]).all():
+                raise RunError(
+                    f"{self.place}, step {self.step}: the {name} has weights that are not finite numbers; the last good "
+                    "checkpoint is kept. Lower training.learning_rate, set training.clip_norm, or use --precision fp32."
+                )
 
     def settle(self) -> None:
         """Sum what the learners were asked since the last call, over processes, into the cost. All call it together."""

@@ -54,14 +54,18 @@ def restore(progress: Progress, numbers: dict, tensors: dict[str, Tensor]) -> No
     progress.finished = [(n, Teacher(network(n, f"finished.{p}."))) for p, n in zip(phases, names, strict=True)]
     progress.carried = {name: below(tensors, f"carried.{name}.") for name in parts_of(tensors, "carried.")}
     teachers = {name: Teacher(network(name, f"teacher.{name}.")) for name in parts_of(tensors, "teacher.")}
-    progress.past = restored_past(progress.past, numbers["past"], teachers, tensors)
+    device = progress.machine.device
+    progress.past = restored_past(progress.past, numbers["past"], teachers, tensors, device)
     progress.pending = {name: tensor for name, tensor in tensors.items() if name.startswith(("work.", "meter."))}
 
 
-def restored_past(past: Past, numbers: dict, teachers: dict[str, Teacher], tensors: dict[str, Tensor]) -> Past:
+def restored_past(
+    past: Past, numbers: dict, teachers: dict[str, Teacher], tensors: dict[str, Tensor], device: torch.device
+) -> Past:
     """The past of a checkpoint; pictures that were kept whole come from the stream again, see `continual`."""
     tasks = sorted(parts_of(tensors, "memory."), key=int)
-    memory = Memory(tuple(as_pictures(below(tensors, f"memory.{i}.")) for i in tasks), past.remembered.flip)
+    kept = tuple(as_pictures(below(tensors, f"memory.{i}.")).to(device) for i in tasks)
+    memory = Memory(kept, past.remembered.flip)
     count, classes = numbers["count"], tuple(numbers["classes"])
     return replace(past, count=count, classes=classes, teachers=teachers, remembered=memory)
 

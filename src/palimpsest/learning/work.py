@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 import torch
 from torch import Tensor, nn
 
-from palimpsest.core.errors import RequestError, RunError
+from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Address, seed_of
 from palimpsest.core.term import Batch, Phase
 from palimpsest.learning.devices import Machine
@@ -26,7 +26,8 @@ class Work:
         if phase.start is not None and phase.start.exists and not resumed:
             learner.load_state_dict(phase.start.learner.state_dict())
         freeze(learner, phase.freeze)
-        self.trained = [p for p in learner.parameters() if p.requires_grad]
+        self.names = [name for name, parameter in learner.named_parameters() if parameter.requires_grad]
+        self.trained = [parameter for parameter in learner.parameters() if parameter.requires_grad]
         self.optimizer = make_optimizer(self.trained, options)
         self.average = Average(learner, options.average) if options.average else None
         self.student = machine.wrapped(learner.train())
@@ -43,35 +44,27 @@ class Work:
         if self.average:
             self.average.update(self.learner)
 
-    def check(self, where: str) -> None:
-        """Raise RunError unless all weights are finite numbers: a gradient can overflow where the loss did not."""
-        for name, parameter in self.learner.named_parameters():
-            if not parameter.isfinite().all():
-                raise RunError(
-                    f"{where}: the weight {name} is not finite any more; the last good checkpoint is kept. Lower "
-                    "training.learning_rate, set training.clip_norm, or use --precision fp32."
-                )
-
     def averaged(self) -> nn.Module:
         """A copy of the learner with the averaged weights."""
         return self.average.copy_to(copy.deepcopy(self.learner).eval().requires_grad_(False))
 
     def optimizer_state(self) -> dict[str, Tensor]:
-        """The optimizer's tensors, by parameter number and name."""
-        states = self.optimizer.state_dict()["state"].items()
+        """The optimizer's tensors, by the name of the parameter and of the tensor."""
         return {
-            f"{number}.{name}": tensor
-            for number, state in states
+            f"{self.names[number]}.{name}": tensor
+            for number, state in self.optimizer.state_dict()["state"].items()
             for name, tensor in state.items()
             if isinstance(tensor, Tensor)
         }
 
     def load_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
-        """Give the optimizer the state that `optimizer_state` took."""
+        """Give the optimizer the state that `optimizer_state` took, as far as the same parameters are trained."""
         state: dict[int, dict[str, Tensor]] = {}
+        numbers = {name: number for number, name in enumerate(self.names)}
         for place, tensor in tensors.items():
-            number, name = place.split(".", 1)
-            state.setdefault(int(number), {})[name] = tensor
+            parameter, name = place.rsplit(".", 1)
+            if parameter in numbers:
+                state.setdefault(numbers[parameter], {})[name] = tensor
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
 
     def state(self) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """From an experiment to the things that a run is made of. Nothing is written here."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,7 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     given = open_pipeline(Path(experiment.model)) if experiment.model else None
     if stream is None:
         stream = open_stream(fitting(experiment.stream, given), experiment.seed, machine.device)
+    stream = stream.to(machine.device)
     denoiser, pipeline = given or new_denoiser(experiment, stream)
     check_shape(denoiser, stream)
     learners = {"denoiser": machine.ready(denoiser)}
@@ -81,8 +82,7 @@ def new_denoiser(experiment: Experiment, stream: Stream) -> tuple[Denoiser, Pipe
     """An untrained denoiser for the stream's pictures, and the pipeline that it will be saved in."""
     options = experiment.diffusion
     process, network = make_process(options), build_unet(experiment.denoiser, stream.shape, experiment.seed)
-    clip_range = options.clip_range if options.clip else None
-    denoiser = Denoiser(network, process, stream.shape, predicts=options.predicts, clip_range=clip_range)
+    denoiser = Denoiser(network, process, stream.shape, predicts=options.predicts, clip_range=options.clamp)
     return denoiser, Pipeline("DDIMPipeline", export_scheduler(process, options))
 
 
@@ -128,7 +128,9 @@ def rehearse(plan: Plan, learners: Mapping[str, nn.Module], past: Past) -> None:
     for behind in (past, later):
         now = Now(behind.count + 1, task.classes, Data(lease, plan.flip), plan.learner, learners)
         phase = plan.strategy(now, behind)
-        phase = phase if isinstance(phase, Phase) else next(phase)
+        phase = next(phase, None) if isinstance(phase, Generator) else phase
+        if not isinstance(phase, Phase):
+            raise RequestError(f"a strategy returns a Phase or yields Phases, and this one gave {phase!r}.")
         if not phase.present:
             raise RequestError(f"the strategy has nothing to learn from: its phase has no terms at k = {now.k}.")
     lease.close()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -39,11 +38,12 @@ class Checkpoints:
             shutil.rmtree(old)
         return path
 
-    def latest(self, say: Callable[[str], None]) -> tuple[dict, dict[str, Tensor]] | None:
+    def latest(self, say: Callable[[str], None]) -> Path | None:
         """The newest good checkpoint, or None; `say` is told of damaged ones, which are removed to be written anew."""
         for path in reversed(self.paths()):
             try:
-                return read(path)
+                check(path)
+                return path
             except Damaged as damage:
                 say(f"the checkpoint {path.name} is damaged ({damage}); going back to the one before it")
                 shutil.rmtree(path)
@@ -68,7 +68,12 @@ def fill(folder: Path, numbers: Mapping, tensors: Mapping[str, Tensor]) -> None:
 
 
 def read(path: Path) -> tuple[dict, dict[str, Tensor]]:
-    """The numbers and tensors of a checkpoint; raises Damaged unless every byte is as it was written."""
+    """The numbers and tensors of a checkpoint that has been checked."""
+    return json.loads((path / "state.json").read_text())["state"], load_file(path / "state.safetensors")
+
+
+def check(path: Path) -> None:
+    """Raise Damaged unless every byte of a checkpoint is as it was written."""
     try:
         wrapped = json.loads((path / "state.json").read_text())
         numbers = wrapped["state"]
@@ -76,8 +81,7 @@ def read(path: Path) -> tuple[dict, dict[str, Tensor]]:
             raise Damaged("state.json has changed")
         if digest(path / "state.safetensors") != numbers["sha256"]:
             raise Damaged("state.safetensors has changed")
-        return numbers, load_file(path / "state.safetensors")
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise Damaged(str(error) or type(error).__name__) from error
 
 

@@ -36,10 +36,10 @@ class Experiment(BaseModel):
 
     name: str = Field(description="names the folder of the runs")
     about: str = Field("", description="one line for `palimpsest list experiments`")
-    seed: int = Field(0, description="of everything that is drawn")
+    seed: int = Field(0, ge=0, lt=2**63, description="of everything that is drawn")
     learner: str = Field("denoiser", description="what a strategy for any learner trains")
     model: str = Field("", description="a diffusers pipeline folder to teach on: it is the first teacher")
-    deliver: str = Field("", description="a folder that gets the taught pipeline as well")
+    deliver: str = Field("", description="a folder, seen from the run's, that gets the taught pipeline as well")
     stream: StreamOptions = Field(description="where tasks come from")
     denoiser: UNetOptions = Field(UNetOptions(), description="the network")
     diffusion: DiffusionOptions = Field(DiffusionOptions(), description="the process")
@@ -68,12 +68,16 @@ def resolve(
     for key, value in (settings or {}).items():
         _set(tables, key, value)
     chosen = tables.setdefault("strategy", {})
+    if not isinstance(chosen, dict):
+        raise RequestError(
+            f'"strategy" is a table and was given "{chosen}"; say --strategy {chosen}, or name = "{chosen}" below [strategy].'
+        )
     entry = catalog.find(strategy or chosen.get("name", ""))
     chosen |= {"name": entry.name, "passed_in": entry.passed_in}
-    for name, table in chosen.items():
-        if isinstance(table, Mapping) and name != entry.name:
-            chosen[name] = catalog.check_options(catalog.find(name), table)
-    chosen[entry.name] = catalog.check_options(entry, chosen.get(entry.name, {}) | dict(options or {}))
+    for name in chosen.keys() - {"name", "passed_in", entry.name}:
+        chosen[name] = catalog.check_options(catalog.find(name), chosen[name])
+    defaults = catalog.check_options(entry, chosen.get(entry.name, {}))
+    chosen[entry.name] = catalog.check_options(entry, defaults | dict(options or {}))
     return _validated(tables)
 
 

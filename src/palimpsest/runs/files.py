@@ -33,8 +33,8 @@ def write_folder(path: Path, fill: Callable[[Path], None], size: int = 0) -> Non
 
     size: bytes that the folder will need, for the message where the disk is full.
     """
-    temporary, old = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}.old")
-    for leftover in (temporary, old):
+    temporary = path.with_name(f".{path.name}.tmp")
+    for leftover in (temporary, path.with_name(f".{path.name}.old")):
         shutil.rmtree(leftover, ignore_errors=True)
     try:
         temporary.mkdir(parents=True)
@@ -42,13 +42,19 @@ def write_folder(path: Path, fill: Callable[[Path], None], size: int = 0) -> Non
         for file in temporary.rglob("*"):
             flush(file)
         flush(temporary)
-        if path.exists():
-            os.replace(path, old)
-        os.replace(temporary, path)
-        flush(path.parent)
+        replace_with(path, temporary)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise no_space(error, path, size) from error
+
+
+def replace_with(path: Path, new: Path) -> None:
+    """Give a complete file or folder its name; what has that name gives way in the same moment, and then goes."""
+    old = path.with_name(f".{path.name}.old")
+    if path.is_dir():
+        os.replace(path, old)
+    os.replace(new, path)
+    flush(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 

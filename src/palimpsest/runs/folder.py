@@ -24,7 +24,7 @@ OWN = (
     "checkpoints",
     "report.html",
 )
-LOCK = ".lock"
+LOCK, MARK = ".lock", ".beginning"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,13 @@ class RunFolder:
 
     def refuse_if_used(self, force: bool) -> None:
         """Refuse a folder that holds something; with `force`, only what is not a run."""
-        if not self.path.exists() or not any(entry.name != LOCK for entry in self.path.iterdir()):
+        if self.path.exists() and not self.path.is_dir():
+            raise RequestError(f"{self.path} is a file, and a run is a directory; choose another --out.")
+        if (
+            (self.path / MARK).exists()
+            or not self.path.exists()
+            or not any(e.name != LOCK for e in self.path.iterdir())
+        ):
             return
         if not self.config.exists():
             raise RequestError(
@@ -76,7 +82,11 @@ class RunFolder:
             )
 
     def begin(self, config: str, environment: dict) -> None:
-        """Make the folder and write down what the run is. An older run in it (`--force`) goes first."""
+        """Make the folder and write down what the run is. An older run in it (`--force`) goes first.
+
+        A mark lies in the folder meanwhile, so that a beginning that was cut off is known for one.
+        """
+        (self.path / MARK).touch()
         for name in OWN:
             place = self.path / name
             shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
@@ -84,6 +94,7 @@ class RunFolder:
             place.mkdir(parents=True)
         write_atomically(self.environment, json.dumps(environment, indent=2).encode())
         write_atomically(self.config, config.encode())
+        (self.path / MARK).unlink()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -97,13 +108,14 @@ class RunFolder:
         try:
             yield
         finally:
-            lock.release()
-            (self.path / LOCK).unlink(missing_ok=True)
+            lock.release()  # the file stays: removing it would let two others lock two files of one name
 
 
 def open_folder(path: str | Path) -> RunFolder:
     """The run in `path`, or in `path`/run as `update` writes it."""
     for place in (Path(path), Path(path) / "run"):
+        if (place / MARK).exists():
+            raise RequestError(f"the beginning of the run in {place} was cut off, and nothing is lost; train it again.")
         if (place / "config.toml").exists():
             return RunFolder(place)
     raise RequestError(f"{path} is not a run directory: it has no config.toml; runs lie in runs/EXPERIMENT/.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from palimpsest.core.errors import RequestError
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.evaluator import Evaluator
@@ -15,7 +16,7 @@ from palimpsest.evaluation.measures import References, measure_generation
 from palimpsest.evaluation.options import EvaluationOptions
 from palimpsest.evaluation.sheet import sample_sheet, save_sheet
 from palimpsest.learning.devices import Machine
-from palimpsest.streams.pictures import joined
+from palimpsest.streams.pictures import Readable, joined
 from palimpsest.streams.stream import Stream, Task
 
 SHEET_COLUMNS = 10
@@ -51,9 +52,7 @@ class Measurer:
         """The measures against real pictures of the classes seen so far, and warnings beside them."""
         if self.evaluator is None:
             return {}, []
-        seen = self.stream.seen(task.number)
-        parts = [self.stream.test] if self.options.reference == "test" else [self.stream.train, self.stream.test]
-        reference = joined([part.of_classes(seen) for part in parts])
+        reference = reference_of(self.stream, task, self.options)
         drawn = samples[: self.options.samples]
         return measure_generation(drawn, reference, self.evaluator, len(self.stream.class_names), self.references)
 
@@ -71,8 +70,20 @@ def make_measurer(
     say: Callable[[str], None],
 ) -> Measurer:
     """A measurer with the stream's evaluator, which is trained where it is not cached."""
+    for task in stream.tasks if options.samples else ():
+        if not len(reference_of(stream, task, options)):
+            raise RequestError(
+                f"after task {task.number} there are no {options.reference} pictures to compare samples with; give the "
+                "classes of the task some, or measure nothing with --set evaluation.samples=0."
+            )
     evaluator = load_evaluator(stream, options.evaluator, say) if options.samples else None
     return Measurer(stream, options, sampler, machine, seed, evaluator)
+
+
+def reference_of(stream: Stream, task: Task, options: EvaluationOptions) -> Readable:
+    """The real pictures of the classes seen so far that samples are compared with."""
+    parts = [stream.test] if options.reference == "test" else [stream.train, stream.test]
+    return joined([part.of_classes(stream.seen(task.number)) for part in parts])
 
 
 @torch.no_grad()

@@ -1,8 +1,6 @@
 """Models as diffusers pipeline folders: what comes out of a run, and what `update` and `sample` take in."""
 
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from torch import nn
 from palimpsest.core.errors import RequestError
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.schedulers import read_process
+from palimpsest.runs.files import replace_with, write_folder
 
 LEGAL = "an unconditional pixel pipeline of diffusers (DDPMPipeline, DDIMPipeline), with a UNet2DModel as its unet"
 
@@ -31,16 +30,11 @@ class Pipeline:
         pipeline.save_pretrained(folder, safe_serialization=True)
 
     def deliver(self, network: nn.Module, folder: Path) -> None:
-        """Write the pipeline into a folder that holds other things too, each part under its name only when complete."""
+        """Write the pipeline into a folder that holds other things too; each part takes its place when all are complete."""
         new = folder / ".new"
-        shutil.rmtree(new, ignore_errors=True)
-        self.save(network, new)
-        parts = sorted(new.iterdir(), key=lambda part: part.name == "model_index.json")  # the index comes last
-        for part in parts:
-            target = folder / part.name
-            if target.is_dir():
-                shutil.rmtree(target)
-            os.replace(part, target)
+        write_folder(new, lambda place: self.save(network, place), sum(p.nbytes for p in network.parameters()))
+        for part in sorted(new.iterdir(), key=lambda part: part.name == "model_index.json"):  # the index comes last
+            replace_with(folder / part.name, part)
         new.rmdir()
 
 

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 
 from torch import nn
 
@@ -12,7 +11,6 @@ from palimpsest.core.errors import Interrupted
 from palimpsest.core.term import Phase
 from palimpsest.learning.state import numbers_of, tensors_of
 from palimpsest.runs.assembly import Assembly
-from palimpsest.runs.config import Experiment
 from palimpsest.runs.display import Display
 from palimpsest.runs.files import write_atomically, write_folder
 from palimpsest.runs.folder import RunFolder
@@ -80,16 +78,14 @@ class Recorder:
         """Write a checkpoint of the progress; a loss or a weight that is not finite is found before that."""
         self.tick()
         progress = self.progress
-        if progress.work:
-            progress.meter.check(progress.place)
-            progress.work.check(f"{progress.place}, step {progress.step}")
+        progress.check()
         progress.settle()
         self.saved_at = time.monotonic()
         if self.machine.main:
             numbers = numbers_of(progress) | {
                 "results": self.tasks,
                 "events": self.folder.events.size,
-                "experiment": identity(self.assembly.experiment),
+                "experiment": identity(self.assembly),
             }
             path = self.folder.checkpoints.save(numbers, tensors_of(progress))
             self.write("checkpoint", name=path.name, step=progress.step)
@@ -109,7 +105,7 @@ class Recorder:
             network = learners["denoiser"].network
             write_folder(self.folder.model(task.number), lambda place: self.assembly.pipeline.save(network, place))
             if self.assembly.experiment.deliver:
-                self.assembly.pipeline.deliver(network, Path(self.assembly.experiment.deliver))
+                self.assembly.pipeline.deliver(network, self.folder.path / self.assembly.experiment.deliver)
             self.measurer.sheet(samples, self.folder.sheet(task.number))
             self.tasks.append(self.entry(task, measures))
             self.write("measures", number=task.number, measures=measures)
@@ -178,7 +174,10 @@ class Recorder:
         return self.machine.main and time.monotonic() - self.saved_at > 60 * self.engine.checkpoint_minutes
 
 
-def identity(experiment: Experiment) -> dict:
-    """What a checkpoint must share with an experiment to belong to it: all that decides the numbers."""
+def identity(assembly: Assembly) -> dict:
+    """What a checkpoint must share with a run to belong to it: all that decides the numbers."""
+    experiment, stream = assembly.experiment, assembly.stream
     tables = json.loads(experiment.model_dump_json(exclude={"engine", "about", "deliver", "strategy"}))
-    return tables | {"strategy": {"name": experiment.strategy.name, **experiment.options}}
+    strategy = {"name": experiment.strategy.name, "passed_in": experiment.strategy.passed_in, **experiment.options}
+    pictures = {str(task.number): [list(task.classes), len(task.train), len(task.test)] for task in stream.tasks}
+    return tables | {"strategy": strategy, "precision": experiment.engine.precision, "pictures": pictures}

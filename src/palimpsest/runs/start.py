@@ -14,11 +14,12 @@ from palimpsest.core.term import Strategy
 from palimpsest.learning.continual import continual
 from palimpsest.learning.state import restore
 from palimpsest.runs.assembly import Assembly, assemble
+from palimpsest.runs.checkpoint import read
 from palimpsest.runs.config import Experiment, changed_options, resolve, to_toml
 from palimpsest.runs.display import Display
 from palimpsest.runs.environment import describe_environment
 from palimpsest.runs.folder import RunFolder, open_folder
-from palimpsest.runs.measuring import make_measurer
+from palimpsest.runs.measuring import Measurer, make_measurer
 from palimpsest.runs.recorder import Recorder, identity
 from palimpsest.runs.stopping import stoppable
 from palimpsest.runs.tables import read_experiment
@@ -29,7 +30,10 @@ PYTHON = "python"  # the name of a stream or strategy that was passed in
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended. path: its directory.  results: what results.json holds."""
+    """A run that has ended.
+
+    path: its directory.  results: what results.json holds; empty in all processes but the first, which wrote it.
+    """
 
     path: Path
     results: Mapping[str, Any]
@@ -91,8 +95,9 @@ def start(folder: RunFolder, assembly: Assembly, display: Display) -> Run:
     with ExitStack() as stack:
         if machine.main:
             stack.enter_context(folder.alone())
-            threads = assembly.experiment.engine.model_copy(update={"threads": torch.get_num_threads()})
-            config = assembly.experiment.model_copy(update={"engine": threads})
+            found = {"threads": torch.get_num_threads(), "device": machine.device.type}
+            engine = assembly.experiment.engine.model_copy(update=found)
+            config = assembly.experiment.model_copy(update={"engine": engine})
             folder.begin(to_toml(config), describe_environment(machine))
         machine.wait()
         return work(folder, assembly, measurer, display, [])
@@ -114,16 +119,17 @@ def resume(
     if finished(folder):
         display.say(f"{folder.path} is finished")
         return Run(folder.path, json.loads(folder.results.read_text()))
-    experiment = resolve(read_experiment(folder.config), strategy)
+    tables = read_experiment(folder.config)
+    if tables["strategy"].get("passed_in") and strategy is None:
+        raise RequestError(
+            f"the strategy of {folder.path} was passed in from Python; go on from there: "
+            f'palimpsest.resume("{folder.path}", strategy={tables["strategy"]["name"]}).'
+        )
+    experiment = resolve(tables, strategy)
     if experiment.stream.name == PYTHON and stream is None:
         raise RequestError(
             f"the stream of {folder.path} was passed in from Python; go on from there: "
             f'palimpsest.resume("{folder.path}", stream=...).'
-        )
-    if experiment.strategy.passed_in and strategy is None:
-        raise RequestError(
-            f"the strategy of {folder.path} was passed in from Python; go on from there: "
-            f'palimpsest.resume("{folder.path}", strategy={experiment.strategy.name}).'
         )
     assembly = assemble(experiment, passed_in(stream), strategy)
     display.quiet |= not assembly.machine.main
@@ -144,23 +150,24 @@ def finished(folder: RunFolder) -> bool:
 
 def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -> list[dict]:
     """Set the progress to the newest good checkpoint, drop the events after it; returns the results so far."""
-    found = folder.checkpoints.latest(say if assembly.machine.main else lambda sentence: None)
-    assembly.machine.wait()
-    if found is None:
+    machine = assembly.machine
+    newest = machine.told(folder.checkpoints.latest(say) if machine.main else None)
+    if newest is None:
         say(f"{folder.path} has no good checkpoint yet; it begins again")
-        folder.events.truncate(0)
+        if machine.main:
+            folder.events.truncate(0)
         return []
-    numbers, tensors = found
-    if numbers["experiment"] != identity(assembly.experiment):
-        changed = difference(numbers["experiment"], identity(assembly.experiment))
+    numbers, tensors = read(newest)
+    if numbers["experiment"] != identity(assembly):
+        changed = difference(numbers["experiment"], identity(assembly))
         raise RequestError(
             f"the checkpoints in {folder.path} belong to another experiment: {changed} has changed in config.toml; "
             "change it back, or train into another folder."
         )
     restore(assembly.progress, numbers, tensors)
-    if assembly.machine.main:
+    if machine.main:
         folder.events.truncate(numbers["events"])
-    assembly.machine.wait()
+    machine.wait()
     return numbers["results"]
 
 
@@ -174,21 +181,22 @@ def difference(before: Mapping, after: Mapping, place: str = "") -> str:
     return place
 
 
-def measurer_of(assembly: Assembly, display: Display):
+def measurer_of(assembly: Assembly, display: Display) -> Measurer:
     """The measurer of an assembly."""
     options, seed = assembly.experiment.evaluation, assembly.experiment.seed
     return make_measurer(assembly.stream, options, assembly.sampler, assembly.machine, seed, display.say)
 
 
-def work(folder: RunFolder, assembly: Assembly, measurer, display: Display, tasks: list[dict]) -> Run:
+def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Display, tasks: list[dict]) -> Run:
     """Run the loops to the end, or to the wish to stop."""
     with stoppable() as stop:
         recorder = Recorder(folder, assembly, measurer, display, stop)
         recorder.tasks = tasks
-        if assembly.stream.skipped and not tasks:
+        recorder.write("start", **describe_environment(assembly.machine))
+        if assembly.stream.skipped:
             recorder.warn(f"{assembly.stream.skipped} bad pictures were left out")
         try:
             continual(assembly.plan, assembly.progress, recorder)
         finally:
             display.end()
-    return Run(folder.path, json.loads(folder.results.read_text()))
+    return Run(folder.path, json.loads(folder.results.read_text()) if assembly.machine.main else {})

@@ -17,10 +17,10 @@ def experiment_names() -> list[str]:
 def read_experiment(place: str | Path) -> dict[str, Any]:
     """The tables of an experiment: a name from `palimpsest list experiments`, or a TOML file."""
     path = Path(place)
-    if path.suffix != ".toml" and not path.exists():
-        if str(place) not in experiment_names():
-            raise unknown("experiment", str(place), experiment_names())
+    if str(place) in experiment_names():
         path = FOLDER / f"{place}.toml"
+    elif path.suffix != ".toml" and not path.is_file():
+        raise unknown("experiment", str(place), experiment_names())
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -34,8 +34,9 @@ def update(
     The other arguments, and what is raised, are those of `train`.
     """
     model, data, out = Path(model), Path(data), Path(out)
-    if out.resolve() == model.resolve() or model.resolve() in out.resolve().parents:
-        raise RequestError(f"--out {out} lies in the model's own folder, which is never written to; choose another.")
+    inside = {out.resolve(), *out.resolve().parents}, {model.resolve(), *model.resolve().parents}
+    if model.resolve() in inside[0] or out.resolve() in inside[1]:
+        raise RequestError(f"--out {out} and the model {model} lie in one another; the model is never written to.")
     if not data.is_dir():
         raise RequestError(
             f"--data {data} is not a folder; give a folder of pictures, of class folders, or of parquet."
@@ -44,8 +45,8 @@ def update(
         raise RequestError(f"{out} is not empty, and nothing is written among other files; choose another --out.")
     RunFolder(out / "run").refuse_if_used(force)
     tables = read_experiment("update")
-    tables["stream"] = tables.get("stream", {}) | {"name": data.resolve().name, "path": str(data.resolve())}
-    tables |= {"model": str(model.resolve()), "deliver": str(out.resolve())}
+    tables["stream"] = tables.get("stream", {}) | {"name": data.resolve().name, "path": str(data.resolve().parent)}
+    tables |= {"model": str(model.resolve()), "deliver": ".."}
     return train(
         tables,
         strategy=strategy,

@@ -44,7 +44,7 @@ class Data:
         while position < end:
             epoch, first = divmod(position, count)
             last = min(count, first + end - position)
-            order = permutation((*batch.address[:-1], self.name, "epoch", epoch), count, batch.device)
+            order = permutation((*batch.address[:-1], self.name, "epoch", epoch), count, self.pictures.index_device)
             pieces.append(order[first:last])
             position += last - first
         return torch.cat(pieces)

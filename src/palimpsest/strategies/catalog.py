@@ -11,6 +11,7 @@ from palimpsest.core.errors import RequestError, unknown
 
 FOLDER = Path(__file__).parent
 NOT_STRATEGIES = {"__init__", "catalog", "declare"}
+KINDS = {"int": int, "float": float, "str": str, "bool": bool}
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,9 @@ def look_up(name: str) -> Entry:
 
 def read_option(argument: ast.arg, default: ast.expr, doc: str) -> Option:
     """An option from its place in the signature; the docstring explains it in a line `name: what it is`."""
-    kinds = {"int": int, "float": float, "str": str, "bool": bool}
     lines = (line.strip() for line in doc.splitlines())
     text = next((line.partition(": ")[2] for line in lines if line.startswith(f"{argument.arg}: ")), "")
-    return Option(argument.arg, kinds[ast.unparse(argument.annotation)], ast.literal_eval(default), text)
+    return Option(argument.arg, KINDS[ast.unparse(argument.annotation)], ast.literal_eval(default), text)
 
 
 def load(name: str) -> Callable:
@@ -81,6 +81,11 @@ def find(strategy: str | Callable) -> Entry:
         raise RequestError(f"{name} is not declared as a strategy; put @palimpsest.strategy(keeps=...) above it.")
     parameters = inspect.signature(strategy).parameters.values()
     keywords = [parameter for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    for keyword in keywords:
+        if type(keyword.default) not in KINDS.values():
+            raise RequestError(
+                f"option {keyword.name} of strategy {name} needs a default that is a number, a text, true or false."
+            )
     options = tuple(Option(keyword.name, type(keyword.default), keyword.default, "") for keyword in keywords)
     here = strategy.__module__ == f"palimpsest.strategies.{name}"
     doc = inspect.getdoc(strategy) or name
@@ -89,6 +94,8 @@ def find(strategy: str | Callable) -> Entry:
 
 def check_options(entry: Entry, options: Mapping[str, object]) -> dict[str, object]:
     """All options of a strategy, the given ones converted to their kinds; an unknown or ill-typed one is refused."""
+    if not isinstance(options, Mapping):
+        raise RequestError(f'the options of strategy {entry.name} are a table, and it was given "{options}".')
     known = {option.name: option for option in entry.options}
     for asked in options:
         if asked not in known:
@@ -104,7 +111,7 @@ def converted(entry: Entry, option: Option, given: object) -> object:
     if isinstance(given, bool) is (option.kind is bool) and isinstance(given, (int, float, str)):
         try:
             value = option.kind(given)
-        except ValueError:
+        except (ValueError, OverflowError):
             value = None
         if value is not None and (option.kind is not int or float(given) == value):
             return value

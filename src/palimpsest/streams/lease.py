@@ -32,6 +32,10 @@ class Readable(Protocol):
     def white(self) -> int:
         """The pixel value that means +1."""
 
+    @property
+    def index_device(self) -> torch.device:
+        """Where row numbers are read: on the device of resident pictures, on the CPU for memory-mapped ones."""
+
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures float32 (B, C, H, W) in [−1, 1] and their labels int64 (B,)."""
 
@@ -76,6 +80,11 @@ class Handle:
     def device(self) -> torch.device:
         """Where batches are given."""
         return self._open().device
+
+    @property
+    def index_device(self) -> torch.device:
+        """As `Pictures.index_device`."""
+        return self._open().index_device
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """As `Pictures.take`."""

@@ -51,6 +51,11 @@ class Pictures:
         return isinstance(self._store, Tensor)
 
     @property
+    def index_device(self) -> torch.device:
+        """Where row numbers are read: on the device of resident pictures, on the CPU for memory-mapped ones."""
+        return self.device if self.resident else torch.device("cpu")
+
+    @property
     def pixels(self) -> Tensor | np.ndarray:
         """The raw pixels, uint8 (N, C, H, W), as they are stored; of a subset, a copy."""
         if self._rows is None:
@@ -151,6 +156,15 @@ class Joined:
     def labels(self) -> Tensor:
         """Original class numbers, int64 (N,)."""
         return torch.cat([part.labels for part in self.parts])
+
+    @property
+    def index_device(self) -> torch.device:
+        """As `Pictures.index_device`; all parts are of one kind where it matters."""
+        return self.parts[0].index_device
+
+    def bytes(self, rows: Tensor) -> Tensor:
+        """As `Pictures.bytes`."""
+        return self._read(rows, lambda part, local: [part.bytes(local)])[0]
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """As `Pictures.take`."""
