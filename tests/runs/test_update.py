@@ -1,5 +1,6 @@
 """Teaching an existing diffusers model: what goes in stays as it is, what comes out opens with stock code."""
 
+import errno
 import hashlib
 import json
 import shutil
@@ -14,7 +15,7 @@ from sklearn.datasets import load_digits
 
 import palimpsest
 from palimpsest.diffusion.samplers import Sampler
-from palimpsest.runs.pipelines import open_pipeline
+from palimpsest.runs.pipelines import Pipeline, open_pipeline
 from tests.tiny import QUIET, interrupted_after, tiny, weights
 
 QUICK = {"training.steps": 3, "training.batch": 4, "evaluation.steps": 2, "evaluation.sheet": 4, "engine.threads": 1}
@@ -147,3 +148,38 @@ def test_models_of_a_run_open_with_stock_diffusers_and_give_the_same_pictures(tm
     noise = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(5))
     ours = Sampler("ddim", 4)(open_pipeline(folder)[0], noise)
     assert np.allclose(stock.images, (ours / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy(), atol=1e-4)
+
+
+def test_a_delivery_that_meets_a_full_disk_leaves_what_was_there(model, pictures, tmp_path, monkeypatch):
+    """The taught pipeline is complete or absent, and the run can go on when there is room again."""
+    original = Pipeline.save
+
+    def full(self, network, folder):
+        if folder.parent == tmp_path / "new":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(self, network, folder)
+
+    monkeypatch.setattr(Pipeline, "save", full)
+    with pytest.raises(palimpsest.RunError, match="no space left to write .* MB are needed"):
+        palimpsest.update(model, data=pictures, out=tmp_path / "new", set=QUICK, display=QUIET)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["run"]
+    monkeypatch.setattr(Pipeline, "save", original)
+    palimpsest.resume(tmp_path / "new", display=QUIET)
+    assert DDPMPipeline.from_pretrained(tmp_path / "new").unet.config.sample_size == 8
+
+
+def test_an_update_that_was_moved_delivers_to_where_it_is_now(model, pictures, tmp_path):
+    with interrupted_after(2):
+        palimpsest.update(model, data=pictures, out=tmp_path / "old", set=QUICK, display=QUIET)
+    (tmp_path / "old").rename(tmp_path / "moved")
+    palimpsest.resume(tmp_path / "moved", display=QUIET)
+    assert (tmp_path / "moved" / "model_index.json").exists() and not (tmp_path / "old").exists()
+
+
+def test_the_pictures_are_those_of_the_folder_that_was_named(model, tmp_path):
+    """Also where a class has the folder's own name."""
+    data = tmp_path / "dog"
+    for name, digit in (("dog", 3), ("wolf", 4)):
+        write_digits(data / name, range(digit, digit + 1), count=6)
+    run = palimpsest.update(model, data=data, out=tmp_path / "new", set=QUICK, display=QUIET)
+    assert run.results["tasks"][0]["classes"] == [0, 1]

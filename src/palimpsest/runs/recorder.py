@@ -104,8 +104,8 @@ class Recorder:
                 self.warn(warning)
             network = learners["denoiser"].network
             write_folder(self.folder.model(task.number), lambda place: self.assembly.pipeline.save(network, place))
-            if self.assembly.experiment.deliver:
-                self.assembly.pipeline.deliver(network, self.folder.path / self.assembly.experiment.deliver)
+            if deliver := self.assembly.experiment.deliver:
+                self.assembly.pipeline.deliver(network, (self.folder.path / deliver).resolve())
             self.measurer.sheet(samples, self.folder.sheet(task.number))
             self.tasks.append(self.entry(task, measures))
             self.write("measures", number=task.number, measures=measures)

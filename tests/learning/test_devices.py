@@ -1,0 +1,63 @@
+"""Where it computes. The device `meta` stands in for a GPU: it refuses to mix with the CPU just as one does."""
+
+import pytest
+import torch
+
+from palimpsest.core.errors import RequestError
+from palimpsest.learning.devices import Machine, find_device
+from palimpsest.learning.meter import Meter
+from palimpsest.learning.past import Past
+from palimpsest.learning.progress import Progress
+from palimpsest.learning.state import numbers_of, restore, tensors_of
+from palimpsest.sources import Memory
+from palimpsest.streams.pictures import Pictures
+from tests.tiny import tiny_denoiser
+
+META = Machine(torch.device("meta"))
+
+
+@pytest.mark.filterwarnings("ignore:for .*copying from a non-meta parameter")
+def test_a_restored_run_lies_on_its_device():
+    memory = Memory((Pictures(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.arange(4)),))
+    past = Past(frozenset({"memory", "teacher"}), remembered=memory)
+    before = Progress({"denoiser": tiny_denoiser()}, past, Machine(torch.device("cpu")))
+    after = Progress({"denoiser": tiny_denoiser().to("meta")}, past, META)
+    restore(after, numbers_of(before), tensors_of(before))
+    assert after.past.remembered.tasks[0].pixels.device.type == "meta"
+    assert after.past.remembered.pictures.device.type == "meta"
+
+
+def test_a_meter_goes_on_where_its_losses_are():
+    meter = Meter(["a"], META)
+    meter.load({"sums": torch.zeros(1), "first_bad": torch.full((1,), -1), "count": torch.tensor(3)})
+    meter.add({"a": torch.zeros((), device="meta")}, 4)
+    assert meter.sums.device.type == "meta" and meter.count == 4
+
+
+def test_a_device_that_is_not_there_is_refused():
+    assert find_device("cpu") == torch.device("cpu")
+    if not torch.backends.mps.is_available():
+        with pytest.raises(RequestError, match='device "mps" was asked for, and torch finds none here; legal here: auto'):
+            find_device("mps")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_step_never_waits_for_the_gpu(tmp_path):
+    """Data, noising, dreams, loss, descent and meter: no host-device synchronisation between two lines of events."""
+    import palimpsest
+    from palimpsest.runs.recorder import Recorder
+    from tests.tiny import QUIET, tiny
+
+    original = Recorder.after_step
+
+    def after_step(recorder, pictures):
+        torch.cuda.set_sync_debug_mode("default")
+        original(recorder, pictures)
+        if 2 <= recorder.progress.step < recorder.progress.steps:
+            torch.cuda.set_sync_debug_mode("error")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recorder, "after_step", after_step)
+        tables = tiny(engine={"device": "cuda", "log_every": 100}, training={"steps": 8})
+        palimpsest.train(tables, out=tmp_path / "run", display=QUIET)
+    torch.cuda.set_sync_debug_mode("default")
