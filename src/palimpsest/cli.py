@@ -1,5 +1,6 @@
 """The command line. Every command is a thin layer over a function of the package, imported when it is called."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -198,6 +199,9 @@ def application(arguments: Sequence[str]) -> typer.Typer:
 
 def main() -> None:
     """Entry point: exit code 0 done, 2 the request is wrong, 1 it failed on the way, 130 interrupted, state saved."""
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # until a run is under way, and takes both into its own hands
     try:
         application(sys.argv[1:])()
     except RequestError as error:

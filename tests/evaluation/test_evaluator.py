@@ -168,7 +168,7 @@ def test_a_damaged_entry_is_made_again(damage, trainings, own_cache):
 def test_what_a_killed_process_left_behind_is_cleared_away(trainings, own_cache):
     whole = load_evaluator(STREAM, QUICK)
     (folder,) = (place for place in own_cache.iterdir() if place.is_dir())
-    folder.rename(folder.with_suffix(".partial"))
+    folder.rename(folder.with_name(f".{folder.name}.tmp"))
     assert load_evaluator(STREAM, QUICK).sha256 == whole.sha256
     assert [place for place in own_cache.iterdir() if place.is_dir()] == [folder]
 

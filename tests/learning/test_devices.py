@@ -37,7 +37,9 @@ def test_a_meter_goes_on_where_its_losses_are():
 def test_a_device_that_is_not_there_is_refused():
     assert find_device("cpu") == torch.device("cpu")
     if not torch.backends.mps.is_available():
-        with pytest.raises(RequestError, match='device "mps" was asked for, and torch finds none here; legal here: auto'):
+        with pytest.raises(
+            RequestError, match='device "mps" was asked for, and torch finds none here; legal here: auto'
+        ):
             find_device("mps")
 
 

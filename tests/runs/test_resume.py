@@ -20,7 +20,8 @@ STEPS, EVERY = 8, 3
 CHILD = """
 import json, os, signal, sys
 import palimpsest
-from palimpsest.runs import checkpoint, files, recorder
+from palimpsest.core import files
+from palimpsest.runs import checkpoint, recorder
 from tests.tiny import QUIET
 
 out, tables, strategy, where, count = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5])

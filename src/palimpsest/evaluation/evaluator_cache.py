@@ -5,8 +5,6 @@ An evaluator is two files beside each other: its weights (safetensors), and a re
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -19,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.files import cache_root, write_folder
 from palimpsest.evaluation.evaluator import Evaluator, SmallCNN
 from palimpsest.evaluation.evaluator_training import sha256_of, train_evaluator, weights
 from palimpsest.evaluation.options import EvaluatorOptions
@@ -79,8 +78,7 @@ def address(stream: Stream, options: EvaluatorOptions) -> str:
 
 def cache_folder() -> Path:
     """$PALIMPSEST_CACHE/evaluators, or ~/.cache/palimpsest/evaluators."""
-    place = os.environ.get("PALIMPSEST_CACHE")
-    return (Path(place) if place else Path.home() / ".cache" / "palimpsest") / "evaluators"
+    return cache_root() / "evaluators"
 
 
 @contextmanager
@@ -116,11 +114,7 @@ def read(folder: Path | Traversable, stem: str, wanted: str) -> Evaluator:
 
 def keep(evaluator: Evaluator, stream: Stream, options: EvaluatorOptions, folder: Path) -> None:
     """Puts an evaluator into the cache: complete or absent. Called under the entry's lock."""
-    partial = folder.with_suffix(".partial")
-    for stale in (partial, folder):
-        shutil.rmtree(stale, ignore_errors=True)
-    write(evaluator, stream, options, partial, "evaluator")
-    os.replace(partial, folder)
+    write_folder(folder, lambda place: write(evaluator, stream, options, place, "evaluator"))
 
 
 def write(evaluator: Evaluator, stream: Stream, options: EvaluatorOptions, folder: Path, stem: str) -> None:

@@ -1,6 +1,6 @@
 """Samples as one picture: a grid with thin gaps."""
 
-import os
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.files import write_atomically
 
 SMALLEST = 32  # a side in pixels, below which pictures are enlarged to be seen
 GAP = 2
@@ -51,8 +52,7 @@ def enlarge(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def save_sheet(sheet: Image.Image, path: Path) -> None:
     """Writes a PNG; a reader sees the old file or the whole new one."""
-    path = Path(path)
+    content = BytesIO()
+    sheet.save(content, format="PNG")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    sheet.save(partial, format="PNG")
-    os.replace(partial, path)
+    write_atomically(path, content.getvalue())

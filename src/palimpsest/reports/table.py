@@ -1,9 +1,9 @@
 """Tables on a terminal, and as CSV."""
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.files import write_atomically
 from palimpsest.evaluation.catalog import LONG, find, in_order
 from palimpsest.reports.comparison import Row, Table, compare
 from palimpsest.reports.numbers import amount, duration, plain, with_error
@@ -166,14 +167,12 @@ def write_csv(table: Table, path: Path | str, force: bool = False) -> None:
     path = Path(path)
     if path.exists() and not force:
         raise RequestError(f'"{path}" exists already; give another name, or --force to replace it.')
-    partial = path.with_name(f".{path.name}.partial")
-    records = [in_csv(row, table) for row in table.rows]
+    records, text = [in_csv(row, table) for row in table.rows], StringIO(newline="")
+    writer = csv.DictWriter(text, records[0].keys())
+    writer.writeheader()
+    writer.writerows(records)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, records[0].keys())
-        writer.writeheader()
-        writer.writerows(records)
-    os.replace(partial, path)
+    write_atomically(path, text.getvalue().encode())
 
 
 def in_csv(row: Row, table: Table) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from palimpsest.runs.files import write_folder
+from palimpsest.core.files import write_folder
 
 KEPT = 2
 

@@ -118,7 +118,7 @@ def _validated(tables: Mapping[str, Any]) -> Experiment:
         return Experiment.model_validate(tables)
     except ValidationError as error:
         first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
+    place = [str(part) for part in first["loc"] if str(part).isidentifier() or isinstance(part, int)]  # no type names
     if first["type"] == "extra_forbidden":
         raise unknown("key", ".".join(place), _keys_beside(place))
     message = first["msg"].removeprefix("Value error, ").removesuffix(".")

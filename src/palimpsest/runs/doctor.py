@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from palimpsest.core.files import cache_root
 from palimpsest.runs.environment import installed
 
 NEEDED = ("torch", "diffusers", "accelerate", "safetensors", "numpy", "pyarrow", "pillow", "scikit-learn", "pydantic")
@@ -65,10 +66,9 @@ def devices() -> list[tuple[bool, str, str]]:
 
 def places() -> list[tuple[bool, str, str]]:
     """Where data sets and the cache lie."""
-    data, cache = os.environ.get("PALIMPSEST_DATA", ""), os.environ.get("PALIMPSEST_CACHE", "")
+    data, where = os.environ.get("PALIMPSEST_DATA", ""), cache_root()
     sets = sorted(path.name for path in Path(data).iterdir() if path.is_dir()) if data and Path(data).is_dir() else []
     without = "not set or no folder: data sets are found by --set stream.path=, digits needs none"
-    where = Path(cache) if cache else Path.home() / ".cache" / "palimpsest"
     return [
         (bool(sets), "PALIMPSEST_DATA", f"{data}: {', '.join(sets)}" if sets else without),
         (

@@ -11,6 +11,7 @@ from rich.table import Table
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from palimpsest.core.files import megabytes
 from palimpsest.core.images import Noised
 from palimpsest.core.term import Phase
 from palimpsest.learning.continual import Plan, learn, open_task, turn_page
@@ -20,7 +21,6 @@ from palimpsest.learning.work import phase_steps
 from palimpsest.models.unet import parameter_count
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.config import resolve
-from palimpsest.runs.files import megabytes
 from palimpsest.runs.measuring import draw_samples
 from palimpsest.runs.tables import read_experiment
 from palimpsest.streams.stream import Task

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from palimpsest.runs.files import no_space
+from palimpsest.core.files import no_space
 
 
 @dataclass(frozen=True)

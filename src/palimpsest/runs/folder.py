@@ -10,9 +10,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.files import write_atomically
 from palimpsest.runs.checkpoint import Checkpoints
 from palimpsest.runs.events import Events
-from palimpsest.runs.files import write_atomically
 
 OWN = (
     "config.toml",

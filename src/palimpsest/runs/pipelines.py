@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.files import replace_with, write_folder
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.schedulers import read_process
-from palimpsest.runs.files import replace_with, write_folder
 
 LEGAL = "an unconditional pixel pipeline of diffusers (DDPMPipeline, DDIMPipeline), with a UNet2DModel as its unet"
 

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from torch import nn
 
 from palimpsest.core.errors import Interrupted
+from palimpsest.core.files import write_atomically, write_folder
 from palimpsest.core.term import Phase
 from palimpsest.learning.state import numbers_of, tensors_of
 from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.display import Display
-from palimpsest.runs.files import write_atomically, write_folder
 from palimpsest.runs.folder import RunFolder
 from palimpsest.runs.measuring import Measurer
 from palimpsest.runs.stopping import Stop

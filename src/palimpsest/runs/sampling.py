@@ -11,12 +11,12 @@ from PIL import Image
 from torch import Tensor
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.files import write_atomically, write_folder
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.sheet import sample_sheet, save_sheet, to_bytes
 from palimpsest.learning.devices import find_machine
 from palimpsest.learning.options import EngineOptions
-from palimpsest.runs.files import write_atomically, write_folder
 from palimpsest.runs.folder import open_folder
 from palimpsest.runs.measuring import draw_samples
 from palimpsest.runs.pipelines import open_pipeline

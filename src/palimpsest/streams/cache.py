@@ -15,6 +15,8 @@ from typing import BinaryIO
 import numpy as np
 from filelock import FileLock
 
+from palimpsest.core.files import cache_root
+
 RECIPE = 1  # goes up when the same files would be decoded to other pixels
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
 FAULTS = (OSError, ValueError, KeyError, TypeError, EOFError)  # what reading a damaged cache can raise
@@ -29,11 +31,6 @@ class Decoded:
     pixels: np.ndarray
     labels: np.ndarray
     skipped: int = 0
-
-
-def cache_root() -> Path:
-    """$PALIMPSEST_CACHE, by default ~/.cache/palimpsest."""
-    return Path(os.environ.get("PALIMPSEST_CACHE") or Path.home() / ".cache" / "palimpsest")
 
 
 def fingerprint(root: Path, files: Sequence[Path]) -> list:

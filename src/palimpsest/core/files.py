@@ -1,4 +1,4 @@
-"""Files that are complete or absent."""
+"""Files that are complete or absent, and the place of those that can be made again."""
 
 import errno
 import os
@@ -12,6 +12,11 @@ from safetensors import SafetensorError
 from palimpsest.core.errors import RunError
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def cache_root() -> Path:
+    """$PALIMPSEST_CACHE, by default ~/.cache/palimpsest."""
+    return Path(os.environ.get("PALIMPSEST_CACHE") or Path.home() / ".cache" / "palimpsest")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
