@@ -9,7 +9,7 @@ from palimpsest.core.random import Random, generator
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.diffusion.process import FLOOR, make_process
 from palimpsest.diffusion.samplers import sample
-from palimpsest.diffusion.schedulers import export_scheduler, read_process, scheduled
+from palimpsest.diffusion.schedulers import export_scheduler, own_generator, read_process, scheduled
 
 ZERO = make_process(DiffusionOptions())
 PLAIN = make_process(DiffusionOptions(zero_terminal_snr=False))
@@ -120,3 +120,14 @@ def test_zero_terminal_snr_is_read_with_its_floor(name):
 def test_models_that_cannot_be_taught_are_refused(scheduler, sentence):
     with pytest.raises(RequestError, match=sentence):
         read_process(scheduler)
+
+
+def test_processes_draw_noise_of_their_own_and_not_that_which_they_began_with():
+    def first(rank: int) -> torch.Tensor:
+        random = Random(generator(0, "dreams"), rank, 2)
+        return torch.randn(4, generator=own_generator(random))
+
+    began = Random(generator(0, "dreams")).normal(4)
+    assert not torch.equal(first(0), began) and not torch.equal(first(0), first(1))
+    alone = Random(generator(0, "dreams"))
+    assert own_generator(alone) is alone.generator

@@ -12,7 +12,14 @@ import torch
 import palimpsest
 from palimpsest.runs.config import resolve, to_toml
 from palimpsest.runs.pipelines import open_pipeline
-from tests.tiny import QUIET, tiny
+from tests.tiny import QUIET, interrupted_after, tiny
+
+
+def processes(*arguments: str) -> subprocess.CompletedProcess:
+    """The program in two processes, started by torchrun."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "palimpsest"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment)
 
 
 @pytest.mark.parametrize("strategy", ["generative_distillation", "experience_replay"])
@@ -27,13 +34,7 @@ def test_two_processes_give_what_one_gives(strategy, tmp_path):
     experiment = tmp_path / "tiny.toml"
     experiment.write_text(to_toml(resolve(tables)))
     one = palimpsest.train(tables, out=tmp_path / "one", display=QUIET)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "palimpsest"]
-    ended = subprocess.run(
-        [*command, "train", str(experiment), "--out", str(tmp_path / "two")],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    ended = processes("train", str(experiment), "--out", str(tmp_path / "two"))
     assert ended.returncode == 0, ended.stderr
     two = json.loads((tmp_path / "two" / "results.json").read_text())
     assert close(tmp_path / "one", tmp_path / "two")
@@ -41,6 +42,20 @@ def test_two_processes_give_what_one_gives(strategy, tmp_path):
         assert one.results["cost"][passes] == two["cost"][passes]
     for task, other in zip(one.results["tasks"], two["tasks"], strict=True):
         assert task["measures"] == pytest.approx(other["measures"], rel=0.05)
+
+
+def test_two_processes_go_on_with_what_one_began(tmp_path):
+    """And only the first of them speaks."""
+    tables = tiny()
+    whole = palimpsest.train(tables, out=tmp_path / "one", display=QUIET)
+    with interrupted_after(6):
+        palimpsest.train(tables, out=tmp_path / "two", display=QUIET)
+    newest = sorted((tmp_path / "two" / "checkpoints").iterdir())[-1]
+    (newest / "state.safetensors").write_bytes(b"damaged")
+    ended = processes("resume", str(tmp_path / "two"))
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("is damaged") == 1 and ended.stdout.count("samples  ") == 1
+    assert close(whole.path, tmp_path / "two")
 
 
 def close(one: Path, other: Path) -> bool:

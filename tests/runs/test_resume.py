@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import palimpsest
+from palimpsest.runs.config import resolve, to_toml
 from palimpsest.runs.events import read_events
 from tests.tiny import QUIET, tiny, weights
 
@@ -112,33 +113,35 @@ def test_killed_and_resumed_is_as_if_never_interrupted(strategy, where, count, u
         assert done.results["cost"][passes] == cost[passes]
 
 
-def test_killed_from_outside_at_a_random_instant(uninterrupted, tmp_path):
-    """And more than once. The instants are random, and printed for whoever has to look into a failure."""
-    out, strategy = tmp_path / "run", "generative_distillation"
-    tables = tmp_path / "tiny.toml"
-    from palimpsest.runs.config import resolve, to_toml
+def steps_written(run: Path) -> int:
+    """How many lines of losses there are so far."""
+    return sum(event["event"] == "step" for event in read_events(run / "events.jsonl"))
 
+
+def test_killed_from_outside_at_random_instants(uninterrupted, tmp_path):
+    """Up to three times, each some time after the work has gone on; the times are printed for whoever has to look."""
+    out, strategy, ends = tmp_path / "run", "generative_distillation", []
+    tables = tmp_path / "tiny.toml"
     tables.write_text(to_toml(resolve(experiment(), strategy)))
-    command = [sys.executable, "-m", "palimpsest", "train", str(tables), "--out", str(out)]
-    for attempt in range(3):
-        seconds = random.uniform(2.5, 6.0)
-        print("killed after", seconds)
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command = ["train", str(tables), "--out", str(out)]
+    for _ in range(3):
+        before = steps_written(out)
+        process = subprocess.Popen([sys.executable, "-m", "palimpsest", *command], stdout=subprocess.DEVNULL)
+        while process.poll() is None and steps_written(out) == before:
+            time.sleep(0.005)
+        seconds = random.uniform(0, 0.6)
         time.sleep(seconds)
         process.kill()
-        process.wait()
-        if (out / "config.toml").exists():
-            command = [sys.executable, "-m", "palimpsest", "resume", str(out)]
-    palimpsest.resume(out, display=QUIET) if (out / "config.toml").exists() else palimpsest.train(
-        tables, out=out, display=QUIET
-    )
+        ends.append((process.wait(), seconds))
+        command = ["resume", str(out)]
+    print(ends)
+    assert ends[0][0] == -signal.SIGKILL, "the first one ended before it was killed; make the run longer"
+    palimpsest.resume(out, display=QUIET)
     assert outcome(out) == uninterrupted(strategy)[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_polite_signal_saves_and_exits_130(number, uninterrupted, tmp_path):
-    from palimpsest.runs.config import resolve, to_toml
-
     tables, out = tmp_path / "tiny.toml", tmp_path / "run"
     tables.write_text(to_toml(resolve(experiment(), "generative_distillation")))
     command = [sys.executable, "-m", "palimpsest", "train", str(tables), "--out", str(out)]
