@@ -18,7 +18,7 @@ Asked = dict[tuple[Source, str], Question]  # by source and head
 def objective(terms: Sequence[Term], student: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     """The weighted loss of one step (a scalar with gradient) and the detached, unweighted loss of each term.
 
-    terms: those that are present.  student: a learner; see `learning.learner` for what it must be able to do.
+    terms: those that are present.  student: a `term.Learner`, bare or wrapped for many processes.
     Under several processes each one's loss is its share times the number of processes, so that the mean of the
     gradients over processes is the gradient of the global mean.
     """

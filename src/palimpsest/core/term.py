@@ -1,6 +1,6 @@
 """The algebra: a method is a short list of terms (source × target × weight)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -76,6 +76,25 @@ class Target(Protocol):
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images | Noised) -> Tensor:
         """One loss per sample, (B,)."""
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """What is trained: a module that answers questions to its heads, all of them in one forward pass.
+
+    head: the one that it is named for ("noise", "logits").  heads: all of them.
+    passes: pictures that it has been asked about, a plain count on the host.
+    """
+
+    head: str
+    heads: tuple[str, ...]
+    passes: int
+
+    def pose(self, head: str, drawn: Images | Noised, random: Random) -> Images | Noised:
+        """What was drawn as a question to `head`: a denoiser noises images, a classifier takes them as they are."""
+
+    def __call__(self, questions: Mapping[str, Images | Noised]) -> Mapping[str, Tensor]:
+        """The answers (B, ...) by head, each float32. It must answer about no samples, too."""
 
 
 @dataclass(frozen=True)

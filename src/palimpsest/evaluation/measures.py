@@ -33,6 +33,7 @@ class References:
     described: OrderedDict[tuple[str, str], Described] = field(default_factory=OrderedDict)
 
     def describe(self, pictures: Pictures, evaluator: Evaluator) -> Described:
+        """What is known of a reference set, from memory where it has been described before."""
         key = digest(pictures), evaluator.sha256
         if key not in self.described:
             self.described[key] = describe_reference(pictures, evaluator)

@@ -176,6 +176,7 @@ def write_csv(table: Table, path: Path | str, force: bool = False) -> None:
 
 
 def in_csv(row: Row, table: Table) -> dict[str, Any]:
+    """A row of the comparison as columns of a file."""
     numbers = {name: row.measures.get(name) for name in table.measures}
     record: dict[str, Any] = {
         "method": row.method.replace("\n", " "),

@@ -130,6 +130,7 @@ def write_pixels(path: Path, pictures: Pixels) -> tuple[np.ndarray, int]:
 
 
 def write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    """The header of an .npy file of bytes."""
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 

@@ -109,6 +109,7 @@ def arrange(
 
 
 def check_labels(labels: np.ndarray, class_names: Sequence[str], name: str) -> None:
+    """Refuse labels that no class name belongs to."""
     wrong = labels[(labels < 0) | (labels >= len(class_names))]
     if len(wrong):
         raise RequestError(

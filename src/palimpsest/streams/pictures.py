@@ -230,6 +230,7 @@ def together(parts: Sequence[Pictures]) -> Pictures:
 
 
 def check_alike(parts: Sequence[Readable]) -> None:
+    """Refuse sets of different shapes or whites."""
     first = parts[0]
     for part in parts[1:]:
         if (part.shape, part.white) != (first.shape, first.white):

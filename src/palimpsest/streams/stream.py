@@ -88,6 +88,7 @@ def class_groups(
 
 
 def in_order(classes: Sequence[int], order: str | Sequence[int], seed: int) -> list[int]:
+    """The classes in the order that was asked for."""
     if order == "sorted":
         return sorted(classes)
     if order == "random":
@@ -118,6 +119,7 @@ def split_by_class(
 
 
 def check_groups(train: Pictures, groups: Sequence[Sequence[int]], class_names: Sequence[str]) -> None:
+    """Refuse class lists that no stream can be made of, naming the class."""
     counts = torch.bincount(train.labels.cpu(), minlength=len(class_names)).tolist()
     task_of: dict[int, int] = {}
     if not groups:
@@ -175,6 +177,7 @@ def cut(whole: Pictures, parts: Sequence[Pictures]) -> list[Pictures]:
 
 
 def check_labels(number: int, classes: Sequence[int], train: Pictures, test: Pictures) -> None:
+    """Refuse pictures whose label is not a class of their task."""
     there = set(train.labels.tolist())
     for label in classes:
         if label not in there:
