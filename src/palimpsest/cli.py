@@ -94,6 +94,7 @@ def estimate(
     asked = arguments(locals())
     from palimpsest.runs import estimate
 
+    typer.echo("probing: a few steps, and one batch of samples", err=True)
     print_rich(estimate.estimate(**asked).table())
 
 

@@ -25,11 +25,9 @@ from palimpsest.runs.measuring import draw_samples
 from palimpsest.runs.tables import read_experiment
 from palimpsest.streams.stream import Task
 
-WARM_UP, ENOUGH, MOST_SECONDS = (
-    2,
-    24,
-    4.0,
-)  # steps not counted, steps of a probe, seconds of a probe where steps are slow
+WARM_UP = 2  # steps that are not counted
+ENOUGH = 24  # counted steps of a probe
+MOST_SECONDS = 4.0  # that a probe takes beyond the first counted step
 
 
 @dataclass(frozen=True)
@@ -144,19 +142,18 @@ def estimate_cost(assembly: Assembly) -> Estimate:
 
 def probe_task(assembly: Assembly, task: Task) -> tuple[float, Cost]:
     """Seconds and passes of one step of a task, each the mean over the steps of its phases."""
-    first = walk(assembly, task, steps=WARM_UP + 1)
-    slow = first.times[-1] - first.times[-2]
-    count = WARM_UP + max(1, min(ENOUGH, int(MOST_SECONDS / slow)))
-    before = replace(assembly.progress.cost)
+    cost, before = assembly.progress.cost, replace(assembly.progress.cost)
+    count = WARM_UP + 1
     probe = walk(assembly, task, steps=count)
-    phases = len(probe.steps)
-    starts = range(0, phases * count, count)
+    affordable = int(MOST_SECONDS / (probe.times[-1] - probe.times[-2]))
+    if affordable > 1:
+        count, before = WARM_UP + min(ENOUGH, affordable), replace(cost)
+        probe = walk(assembly, task, steps=count)
+    done = len(probe.steps) * count
+    starts = range(0, done, count)
     spans = [probe.times[start + count - 1] - probe.times[start + WARM_UP - 1] for start in starts]
-    after, done = assembly.progress.cost, phases * count
-    passes = Cost(
-        (after.student_passes - before.student_passes) / done, (after.teacher_passes - before.teacher_passes) / done
-    )
-    return sum(spans) / (phases * (count - WARM_UP)), passes
+    student, teacher = cost.student_passes - before.student_passes, cost.teacher_passes - before.teacher_passes
+    return sum(spans) / (len(probe.steps) * (count - WARM_UP)), Cost(student / done, teacher / done)
 
 
 def walk(assembly: Assembly, task: Task, steps: int) -> Probe:
@@ -184,8 +181,10 @@ def evaluation_seconds(assembly: Assembly) -> float:
     denoiser = assembly.progress.learners["denoiser"]
     count = max(options.samples, options.sheet)
     rows = min(count, options.batch)
-    drawn = lambda: draw_samples(denoiser, assembly.sampler, rows, rows, ("probe",), machine)  # noqa: E731
-    drawn()
-    began = time.perf_counter()
-    drawn()
-    return (time.perf_counter() - began) * count / rows * len(assembly.stream)
+    for _ in range(2):  # the first time warms up, unless it is long enough not to matter
+        began = time.perf_counter()
+        draw_samples(denoiser, assembly.sampler, rows, rows, ("probe",), machine)
+        seconds = time.perf_counter() - began
+        if seconds >= MOST_SECONDS:
+            break
+    return seconds * count / rows * len(assembly.stream)
