@@ -73,6 +73,7 @@ BAD = [
     ("train --strategy generatve_replay --teacher-steps 3", 'Did you mean "generative_replay"?'),
     ("train --seed 99999999999999999999999", "seed"),
     ("train --seed -1", "seed"),
+    ("train --out /proc/nowhere", "nothing can be written to /proc/nowhere"),
     ("train --out /etc/passwd", "is a file, and a run is a directory"),
     ("resume nowhere", "nowhere is not a run directory"),
     ("sample nowhere --out a.png", "nowhere is not a run directory"),

@@ -99,12 +99,14 @@ class RunFolder:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the run's lock; refuse where another process works in it."""
-        self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / LOCK)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
         except Timeout as error:
             raise RequestError(f"another process is at work in {self.path}; wait for it, or stop it first.") from error
+        except OSError as error:
+            raise RequestError(f"nothing can be written to {self.path} ({error.strerror}); choose another --out.") from error
         try:
             yield
         finally:
