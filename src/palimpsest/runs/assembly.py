@@ -1,6 +1,6 @@
 """From an experiment to the things that a run is made of. Nothing is written here."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -53,17 +53,17 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     if stream is None:
         stream = open_stream(fitting(experiment.stream, given), experiment.seed, machine.device)
     stream = stream.to(machine.device)
-    denoiser, pipeline = given or new_denoiser(experiment, stream)
-    check_shape(denoiser, stream)
-    learners = {"denoiser": machine.ready(denoiser)}
     function = strategy or catalog.load(experiment.strategy.name)
-    check_learner(function, experiment, learners)
+    names = (experiment.learner,) if function.learners == ANY else function.learners
+    learners = build_learners(names, experiment, stream, {"denoiser": given[0]} if given else {})
+    learners = {name: machine.ready(learner) for name, learner in learners.items()}
+    pipeline = given[1] if given else new_pipeline(experiment)
     past = first_past(function, experiment, learners if given else {})
     filled, flip = partial(function, **experiment.options), experiment.stream.flip
     plan = Plan(stream, filled, experiment.learner, experiment.training, flip, experiment.seed)
     rehearse(plan, learners, past)
     sampler = Sampler(experiment.evaluation.sampler, experiment.evaluation.steps)
-    check_steps(sampler.steps, denoiser.process.steps)
+    check_steps(sampler.steps, learners["denoiser"].process.steps)
     progress = Progress(learners, past, machine)
     return Assembly(experiment, machine, stream, plan, progress, pipeline, sampler, tuple(sorted(function.keeps)))
 
@@ -78,34 +78,44 @@ def fitting(options: StreamOptions, given: tuple[Denoiser, Pipeline] | None) -> 
     return options.model_copy(update={"size": height, "channels": channels})
 
 
-def new_denoiser(experiment: Experiment, stream: Stream) -> tuple[Denoiser, Pipeline]:
-    """An untrained denoiser for the stream's pictures, and the pipeline that it will be saved in."""
+def build_learners(
+    names: Sequence[str], experiment: Experiment, stream: Stream, given: Mapping[str, nn.Module]
+) -> dict[str, nn.Module]:
+    """The learners that a strategy trains: those that are given, and new ones. A learner that nobody builds is refused."""
+    learners = {}
+    for name in names:
+        if name not in BUILDERS:
+            raise RequestError(
+                f'strategy {experiment.strategy.name} trains the learner "{name}"; legal: {", ".join(BUILDERS)}.'
+            )
+        learners[name] = given.get(name) or BUILDERS[name](experiment, stream)
+        check_shape(learners[name], stream)
+    return learners
+
+
+def new_denoiser(experiment: Experiment, stream: Stream) -> Denoiser:
+    """An untrained denoiser for the stream's pictures."""
     options = experiment.diffusion
-    process, network = make_process(options), build_unet(experiment.denoiser, stream.shape, experiment.seed)
-    denoiser = Denoiser(network, process, stream.shape, predicts=options.predicts, clip_range=options.clamp)
-    return denoiser, Pipeline("DDIMPipeline", export_scheduler(process, options))
+    network = build_unet(experiment.denoiser, stream.shape, experiment.seed)
+    return Denoiser(network, make_process(options), stream.shape, predicts=options.predicts, clip_range=options.clamp)
 
 
-def check_shape(denoiser: Denoiser, stream: Stream) -> None:
+BUILDERS: dict[str, Callable[[Experiment, Stream], nn.Module]] = {"denoiser": new_denoiser}
+
+
+def new_pipeline(experiment: Experiment) -> Pipeline:
+    """What a new denoiser is saved in."""
+    options = experiment.diffusion
+    return Pipeline("DDIMPipeline", export_scheduler(make_process(options), options))
+
+
+def check_shape(learner: nn.Module, stream: Stream) -> None:
     """Refuse a stream whose pictures are not those of the model."""
-    if denoiser.shape != stream.shape:
+    if learner.shape != stream.shape:
         raise RequestError(
-            f"the model makes pictures of shape {denoiser.shape} (C, H, W), and the stream has {stream.shape}; bring the "
+            f"the model makes pictures of shape {learner.shape} (C, H, W), and the stream has {stream.shape}; bring the "
             "stream's pictures to that shape."
         )
-
-
-def check_learner(function: Strategy, experiment: Experiment, learners: Mapping[str, nn.Module]) -> None:
-    """Refuse a learner that does not exist, and a strategy that trains another one."""
-    name, wanted = experiment.learner, function.learners
-    if name not in learners:
-        raise RequestError(f'the experiment trains the learner "{name}"; legal: {", ".join(learners)}.')
-    for learner in () if wanted == ANY else wanted:
-        if learner not in learners:
-            raise RequestError(
-                f'strategy {experiment.strategy.name} trains a "{learner}", which this experiment does not have; '
-                f"it has: {', '.join(learners)}."
-            )
 
 
 def first_past(function: Strategy, experiment: Experiment, teachers: Mapping[str, nn.Module]) -> Past:

@@ -106,7 +106,9 @@ class RunFolder:
         except Timeout as error:
             raise RequestError(f"another process is at work in {self.path}; wait for it, or stop it first.") from error
         except OSError as error:
-            raise RequestError(f"nothing can be written to {self.path} ({error.strerror}); choose another --out.") from error
+            raise RequestError(
+                f"nothing can be written to {self.path} ({error.strerror}); choose another --out."
+            ) from error
         try:
             yield
         finally:
