@@ -6,7 +6,7 @@ import torch
 from scipy.linalg import sqrtm
 
 from palimpsest.core.errors import RequestError
-from palimpsest.evaluation.fid import Statistics, frechet_distance, square_root, statistics
+from palimpsest.evaluation.fid import Statistics, expected_bias, frechet_distance, square_root, statistics
 
 
 def correlated(count: int, width: int, seed: int, shift: float = 0.0) -> np.ndarray:
@@ -70,3 +70,41 @@ def test_statistics_of_nothing_or_of_nan_are_refused(features):
 def test_two_widths_are_refused_with_both_numbers():
     with pytest.raises(RequestError, match="have 3 and 4"):
         frechet_distance(statistics(np.eye(3)), statistics(np.eye(4)))
+
+
+def mean_distance(n: int, m: int, deviations: np.ndarray, draws: int) -> float:
+    """The average distance between n and m samples of one Gaussian with these standard deviations."""
+    random = np.random.default_rng(0)
+
+    def sampled(count: int) -> Statistics:
+        return statistics(random.normal(size=(count, len(deviations))) * deviations)
+
+    return float(np.mean([frechet_distance(sampled(n), sampled(m)) for _ in range(draws)]))
+
+
+@pytest.mark.parametrize(("n", "m"), [(40, 40), (160, 160), (640, 640), (1000, 100)])
+def test_of_two_halves_of_one_set_is_its_known_bias(n, m):
+    """For Σ = σ²·1 of width D: (1/n + 1/m) σ² D (D + 5) / 4, so bias times count is constant."""
+    expected = (1 / n + 1 / m) * 4 * 16 * 21 / 4
+    assert expected_bias(n, m, 4 * np.eye(16)) == pytest.approx(expected, rel=1e-12)
+    assert mean_distance(n, m, np.full(16, 2.0), draws=300) == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("count", [64, 512])
+def test_the_bias_is_known_also_where_the_features_vary_differently(count):
+    deviations = np.logspace(0, -2, 16)
+    expected = expected_bias(count, count, np.diag(deviations**2))
+    assert mean_distance(count, count, deviations, draws=400) == pytest.approx(expected, rel=0.1)
+
+
+def test_the_bias_does_not_depend_on_the_axes_and_features_that_never_vary_have_none():
+    covariance = statistics(correlated(60, 6, 8)).covariance
+    turned = np.linalg.qr(np.random.default_rng(1).normal(size=(6, 6)))[0]
+    expected = expected_bias(50, 70, covariance)
+    assert expected_bias(50, 70, turned @ covariance @ turned.T) == pytest.approx(expected, rel=1e-9)
+    assert expected_bias(70, 50, np.pad(covariance, (0, 3))) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_bias_of_no_samples_is_refused():
+    with pytest.raises(RequestError, match="these are 0 and 5"):
+        expected_bias(0, 5, np.eye(2))

@@ -5,6 +5,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 LONG = "_long"  # a measure of generation, taken again under the long sampler
+HEADLINES = (
+    "fid",
+    "precision",
+    "recall",
+    "kld",
+    "memorisation",
+    "accuracy",
+    "forgetting",
+)  # what a terminal has room for
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,42 @@ MEASURES: dict[str, Measure] = {
             "Fréchet distance between the extractor's features of samples and of real pictures of the classes seen.",
         ),
         Measure(
+            "kid",
+            "squared MMD",
+            "lower",
+            "Kernel distance (squared MMD) of the features that fid compares; unbiased, so at times slightly negative.",
+        ),
+        Measure(
+            "kid_se",
+            "squared MMD",
+            "lower",
+            "Standard error of kid (jackknife): how far kid moves with other samples, not a score by itself.",
+        ),
+        Measure(
+            "precision",
+            "share of samples",
+            "higher",
+            "Share of the samples within the nearest neighbours' reach of a real picture's features.",
+        ),
+        Measure(
+            "recall",
+            "share of real pictures",
+            "higher",
+            "Share of the real pictures within the nearest neighbours' reach of a sample's features.",
+        ),
+        Measure(
+            "density",
+            "ratio to the expected number",
+            "higher",
+            "How many real neighbourhoods a sample lies in, over the number expected of real pictures, so 1 is right.",
+        ),
+        Measure(
+            "coverage",
+            "share of real pictures",
+            "higher",
+            "Share of the real pictures' neighbourhoods that hold at least one sample.",
+        ),
+        Measure(
             "kld",
             "nats",
             "lower",
@@ -46,6 +91,42 @@ MEASURES: dict[str, Measure] = {
             "lower",
             "Share of the samples that would have to change class for the class frequencies to be right.",
         ),
+        Measure(
+            "memorisation",
+            "share of samples",
+            "lower",
+            "Share of samples as near to a training picture as the nearest 1 % of held-out pictures; 0.01 is expected.",
+        ),
+        Measure(
+            "accuracy",
+            "share of test pictures",
+            "higher",
+            "Share of the test pictures of the classes seen that the continually trained classifier labels rightly.",
+        ),
+        Measure(
+            "last_accuracy",
+            "share of test pictures",
+            "higher",
+            "Accuracy after the last task, over the test pictures of all tasks.",
+        ),
+        Measure(
+            "average_incremental_accuracy",
+            "share of test pictures",
+            "higher",
+            "Mean over all tasks of the accuracy after each, on the classes seen by then.",
+        ),
+        Measure(
+            "forgetting",
+            "share of test pictures",
+            "lower",
+            "Mean fall of a task's accuracy from its best after an earlier task to that after the last one.",
+        ),
+        Measure(
+            "backward_transfer",
+            "share of test pictures",
+            "higher",
+            "Mean change of a task's accuracy from its own task to the last one; negative where it was forgotten.",
+        ),
     )
 }
 
@@ -53,6 +134,12 @@ MEASURES: dict[str, Measure] = {
 def find(name: str) -> Measure | None:
     """The entry that describes `name`, also under the long sampler ("fid_long"); None for a measure not listed."""
     return MEASURES.get(name.removesuffix(LONG))
+
+
+def headlines(names: Iterable[str]) -> list[str]:
+    """Those of the names that a terminal shows, in order: the headlines, and what the catalog does not know."""
+    plain = {name: name.removesuffix(LONG) for name in in_order(names)}
+    return [name for name, known in plain.items() if known in HEADLINES or known not in MEASURES]
 
 
 def in_order(names: Iterable[str]) -> list[str]:
