@@ -11,7 +11,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Random, generator
 from palimpsest.evaluation import evaluator_cache
 from palimpsest.evaluation.evaluator import BATCH, Evaluator, SmallCNN
-from palimpsest.evaluation.evaluator_cache import load_evaluator
+from palimpsest.evaluation.evaluator_cache import address, load_evaluator
 from palimpsest.evaluation.evaluator_training import augment, measure_accuracy, sha256_of, train_evaluator, weights
 from palimpsest.evaluation.make_digits_evaluator import main as make
 from palimpsest.evaluation.options import EvaluatorOptions
@@ -128,7 +128,7 @@ def test_the_cache_trains_once_and_gives_the_same_evaluator_again(trainings, own
     said = []
     first = load_evaluator(STREAM, QUICK, said.append)
     again = load_evaluator(STREAM, QUICK, said.append)
-    assert len(trainings) == 1 and len(said) == 1 and "60 steps" in said[0]
+    assert len(trainings) == 1 and len(said) == 2 and "60 steps" in said[0] and f"{first.accuracy:.2%}" in said[1]
     assert again.record == first.record and weights(again.module) == weights(first.module)
     (folder,) = (place for place in own_cache.iterdir() if place.is_dir())
     assert sha256_of((folder / "evaluator.safetensors").read_bytes()) == first.sha256
@@ -145,6 +145,16 @@ def test_other_pictures_or_another_recipe_are_another_entry(trainings):
     load_evaluator(STREAM, QUICK.model_copy(update={"seed": 1}))
     load_evaluator(replace(STREAM, train=bars(120, 2)), QUICK)
     assert len(trainings) == 3
+
+
+def test_an_option_that_a_later_version_adds_leaves_the_address_as_it_is():
+    class Later(EvaluatorOptions):
+        smoothing: float = 0.0
+
+    assert address(STREAM, Later(steps=60)) == address(STREAM, EvaluatorOptions(steps=60))
+    assert address(STREAM, Later(steps=60, smoothing=0.1)) != address(STREAM, EvaluatorOptions(steps=60))
+    kinds = [EvaluatorOptions(), EvaluatorOptions(steps=1500), EvaluatorOptions(kind="resnet18")]
+    assert len({address(STREAM, options) for options in kinds}) == 2
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from palimpsest.evaluation.options import EvaluatorOptions
+from palimpsest.evaluation.pictures import Pictures, in_parts
+from palimpsest.models.resnet import resnet18
+
 BATCH = 500  # fixed, because a network's bits depend on its batch size
 
 
@@ -45,6 +49,14 @@ def convolution(inputs: int, outputs: int) -> list[nn.Module]:
     return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
+def build_network(options: EvaluatorOptions, shape: tuple[int, int, int], classes: int) -> nn.Module:
+    """The network of a recipe for pictures of `shape` (C, H, W); resnet18 sees gray as three equal channels."""
+    channels, height, width = shape
+    if options.kind == "resnet18":
+        return resnet18(classes, 3 if channels == 1 else channels)
+    return SmallCNN(channels, classes, options.features, (height, width))
+
+
 @dataclass(frozen=True)
 class Evaluator:
     """A trained classifier that measures samples.
@@ -69,7 +81,7 @@ class Evaluator:
 
     @torch.inference_mode()
     def answer(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features float32 (N, D) and class numbers int64 (N,), both on the CPU, of pictures (N, C, H, W) in [-1, 1]."""
+        """Features float32 (N, D) and classes int64 (N,), both on the CPU, of pictures (N, C, H, W) in [-1, 1]."""
         self.module.eval()
         device = next(self.module.parameters()).device
         features, labels = [], []
@@ -86,3 +98,12 @@ class Evaluator:
     def labels(self, x: Tensor) -> Tensor:
         """The most likely class of each picture, int64 (N,)."""
         return self.answer(x)[1]
+
+
+def measure_accuracy(evaluator: Evaluator, pictures: Pictures, rows: Tensor | None = None) -> float:
+    """Share of the pictures (of `rows`, if given) that the evaluator labels rightly, 0 to 1; higher is better."""
+    right, parts = 0, in_parts(pictures) if rows is None else rows.split(2000)
+    for part in parts:
+        x, y = pictures.take(part)
+        right += int((evaluator.labels(x) == y.cpu()).sum())
+    return right / (len(pictures) if rows is None else len(rows))

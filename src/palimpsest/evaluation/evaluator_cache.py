@@ -11,6 +11,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+import torch
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
@@ -18,12 +19,13 @@ from safetensors.torch import load
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import cache_root, write_folder
-from palimpsest.evaluation.evaluator import Evaluator, SmallCNN
+from palimpsest.evaluation.evaluator import Evaluator, build_network
 from palimpsest.evaluation.evaluator_training import sha256_of, train_evaluator, weights
 from palimpsest.evaluation.options import EvaluatorOptions
 from palimpsest.evaluation.pictures import Stream, digest
 
 SHIPPED = "digits_evaluator"
+RECIPE = 1  # goes up when the same options would train another network
 
 
 class Record(BaseModel):
@@ -46,11 +48,15 @@ class Damaged(Exception):
 
 
 def load_evaluator(
-    stream: Stream, options: EvaluatorOptions | None = None, say: Callable[[str], None] = lambda sentence: None
+    stream: Stream,
+    options: EvaluatorOptions | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
+    device: torch.device | str = "cpu",
 ) -> Evaluator:
-    """The evaluator of a stream: from the package, from the cache, or trained now and put into the cache.
+    """The evaluator of a stream, on the CPU: from the package, from the cache, or trained now and put into the cache.
 
-    options: the recipe; None stands for the defaults.  say: is told when training starts, for it can take minutes.
+    options: the recipe; None stands for the defaults.  say: is told when training starts, for it can take minutes, how
+    far it is, and how accurate the evaluator is.  device: where a resnet18 is trained.
     A damaged cache entry is made again. Processes that want the same evaluator wait for the one that makes it.
     """
     options = options or EvaluatorOptions()
@@ -60,19 +66,21 @@ def load_evaluator(
     except Damaged:  # not the one that ships with the package
         pass
     folder = cache_folder() / name
-    with locked(folder):
+    with locked(folder, "the evaluators' cache"):
         try:
             return read(folder, "evaluator", name)
         except Damaged:
-            say(f"training the evaluator: {options.steps} steps on one thread, kept in {folder}")
-            evaluator = train_evaluator(stream.train, stream.test, len(stream.class_names), options)
+            where = "one thread" if options.kind == "small_cnn" else str(device)
+            say(f"training the evaluator: {options.length} on {where}, kept in {folder}")
+            evaluator = train_evaluator(stream.train, stream.test, len(stream.class_names), options, device, say)
             keep(evaluator, stream, options, folder)
             return evaluator
 
 
 def address(stream: Stream, options: EvaluatorOptions) -> str:
     """The name of a cache entry: a digest over the pictures and the recipe."""
-    content = digest(stream.train, stream.test), len(stream.class_names), options.model_dump_json()
+    recipe = RECIPE, sorted(options.changed.items())
+    content = digest(stream.train, stream.test), len(stream.class_names), recipe
     return hashlib.blake2b(repr(content).encode(), digest_size=16).hexdigest()
 
 
@@ -82,15 +90,15 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Alone with one cache entry; RequestError where the cache cannot be written."""
-    lock = FileLock(f"{folder}.lock")
+def locked(entry: Path, cache: str) -> Iterator[None]:
+    """Alone with one entry of a cache; RequestError where the cache, called `cache`, cannot be written."""
+    lock = FileLock(f"{entry}.lock")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        entry.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except OSError as error:
         raise RequestError(
-            f"the evaluators' cache cannot be written ({error}); set PALIMPSEST_CACHE to a writable folder."
+            f"{cache} cannot be written ({error}); set PALIMPSEST_CACHE to a writable folder."
         ) from error
     try:
         yield
@@ -105,7 +113,7 @@ def read(folder: Path | Traversable, stem: str, wanted: str) -> Evaluator:
         content = (folder / f"{stem}.safetensors").read_bytes()
         if record.digest != wanted or record.sha256 != sha256_of(content):
             raise Damaged(f"{folder} does not hold what it says")
-        module = SmallCNN(record.channels, record.classes, record.recipe.features, record.size)
+        module = build_network(record.recipe, (record.channels, *record.size), record.classes)
         module.load_state_dict(load(content))
     except (OSError, ValidationError, SafetensorError, RuntimeError) as error:
         raise Damaged(str(error)) from error

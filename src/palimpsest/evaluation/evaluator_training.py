@@ -1,9 +1,10 @@
-"""How an evaluator is trained: on one thread, from addresses, so that the same data and recipe give the same bytes."""
+"""How an evaluator is trained: from addresses, and a small one on one thread, so that it has the same bytes again."""
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from safetensors.torch import save
@@ -12,43 +13,57 @@ from torch.nn import functional
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Random, generator, seed_of
-from palimpsest.evaluation.evaluator import Evaluator, SmallCNN
+from palimpsest.evaluation.evaluator import Evaluator, build_network, measure_accuracy
 from palimpsest.evaluation.options import EvaluatorOptions
-from palimpsest.evaluation.pictures import Pictures, in_parts
+from palimpsest.evaluation.pictures import Pictures
+from palimpsest.evaluation.resnet_training import NOISE, fit_resnet
 
-NOISE = 0.1  # standard deviation added to training pictures, as the published evaluator's recipe does
 
+def train_evaluator(
+    train: Pictures,
+    test: Pictures,
+    classes: int,
+    options: EvaluatorOptions,
+    device: torch.device | str = "cpu",
+    say: Callable[[str], None] = lambda sentence: None,
+) -> Evaluator:
+    """A classifier of all `classes` of a stream, trained on `train`; its accuracy is that on `test`. It is on the CPU.
 
-def train_evaluator(train: Pictures, test: Pictures, classes: int, options: EvaluatorOptions) -> Evaluator:
-    """A classifier of all `classes` of a stream, trained on `train`; its accuracy is that on `test`.
-
-    Runs on one CPU thread and leaves the thread count and the global random state as they were. Training pictures are
-    shifted by up to a pixel and get a little noise, so that features mean something on samples too, which are never
-    quite like real pictures.
+    small_cnn trains on one CPU thread, so that its bytes are the same again, and resnet18 on `device`. The thread count
+    and the global random state stay as they were.  say: is told how far it is, and the accuracy.
     """
     if not len(train) or not len(test):
         raise RequestError(
             f"an evaluator needs training and test pictures, but there are {len(train)} and {len(test)}; "
             "give the stream both."
         )
+    module = build(train, classes, options)
+    if options.kind == "resnet18":
+        module = fit_resnet(module.to(device), train, options, say)
+    else:
+        with one_thread():
+            module = fit(module, train, options)
+    evaluator = Evaluator(module, f"{options.kind}-{options.features}", sha256_of(weights(module)), 0.0)
     with one_thread():
-        module = fit(build(train, classes, options), train, options)
-        evaluator = Evaluator(module, f"{options.kind}-{options.features}", sha256_of(weights(module)), 0.0)
         accuracy = measure_accuracy(evaluator, test)
-    return Evaluator(module, evaluator.name, evaluator.sha256, accuracy)
+    say(f"the evaluator labels {accuracy:.2%} of the {len(test)} test pictures rightly")
+    return replace(evaluator.on("cpu"), accuracy=accuracy)
 
 
-def build(train: Pictures, classes: int, options: EvaluatorOptions) -> SmallCNN:
+def build(train: Pictures, classes: int, options: EvaluatorOptions) -> nn.Module:
     """The untrained network, its first weights drawn from the recipe's seed."""
-    channels, height, width = train.shape
     with torch.random.fork_rng(devices=[]):
         # The CPU's generator alone: torch.manual_seed would also reset the accelerators' states, unrestored.
         torch.default_generator.manual_seed(seed_of(options.seed, "evaluator", "weights"))
-        return SmallCNN(channels, classes, options.features, (height, width))
+        return build_network(options, train.shape, classes)
 
 
 def fit(module: nn.Module, train: Pictures, options: EvaluatorOptions) -> nn.Module:
-    """Cross-entropy on augmented batches, with Adam and a cosine from `learning_rate` to 0."""
+    """small_cnn: cross-entropy on augmented batches, with Adam and a cosine from `learning_rate` to 0.
+
+    Pictures are shifted by up to a pixel and get a little noise, so that features mean something on samples too, which
+    are never quite like real pictures.
+    """
     optimizer = torch.optim.Adam(module.parameters(), lr=options.learning_rate)
     module.train()
     for step in range(options.steps):
@@ -68,15 +83,6 @@ def augment(x: Tensor, random: Random) -> Tensor:
     shifted = functional.pad(x, (1, 1, 1, 1), mode="replicate").unfold(2, height, 1).unfold(3, width, 1)
     x = shifted[torch.arange(rows), :, random.integers(3, rows), random.integers(3, rows)]
     return x + NOISE * random.normal(*x.shape)
-
-
-def measure_accuracy(evaluator: Evaluator, pictures: Pictures) -> float:
-    """Share of the pictures that the evaluator labels rightly, 0 to 1; higher is better."""
-    right = 0
-    for rows in in_parts(pictures):
-        x, y = pictures.take(rows)
-        right += int((evaluator.labels(x) == y.cpu()).sum())
-    return right / len(pictures)
 
 
 def weights(module: nn.Module) -> bytes:

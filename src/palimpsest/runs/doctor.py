@@ -12,6 +12,7 @@ from palimpsest.runs.environment import installed
 NEEDED = ("torch", "diffusers", "accelerate", "safetensors", "numpy", "pyarrow", "pillow", "scikit-learn", "pydantic")
 EXTRAS = {
     "datasets": ("hub", "data sets by name from the hub (--set stream.name=hub:owner/name)"),
+    "torch_fidelity": ("fid", "Inception-v3's features (--set evaluation.extractor=inception)"),
     "torchvision": ("", "nothing: palimpsest does not use it"),
 }
 

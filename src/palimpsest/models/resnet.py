@@ -1,0 +1,74 @@
+"""Residual networks that classify pictures, He et al. 2016 (arXiv 1512.03385)."""
+
+from torch import Tensor, nn
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions beside a shortcut (arXiv 1512.03385, figure 5, left): relu(F(x) + shortcut(x)).
+
+    Takes (B, inputs, H, W) and gives (B, outputs, H / stride, W / stride), rounded up. Where the shape changes, the
+    shortcut is a 1×1 convolution (option B of section 4.1), else x itself.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            *convolution(inputs, outputs, 3, stride), nn.ReLU(inplace=True), *convolution(outputs, outputs, 3)
+        )
+        alike = inputs == outputs and stride == 1
+        self.shortcut = nn.Identity() if alike else nn.Sequential(*convolution(inputs, outputs, 1, stride))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.residual(x) + self.shortcut(x)).relu()
+
+
+class ResNet(nn.Module):
+    """A stem, stages of basic blocks, the mean over all places, and one linear layer.
+
+    stem: (B, channels, H, W) to (B, widths[0], ...).  widths and depths: channels and number of blocks of each stage;
+    every stage after the first halves height and width.  channels: gray pictures are copied to as many.
+    """
+
+    def __init__(
+        self, stem: nn.Module, widths: tuple[int, ...], depths: tuple[int, ...], classes: int, channels: int = 3
+    ) -> None:
+        super().__init__()
+        self.channels = channels
+        self.stem = stem
+        blocks, wide = [], widths[0]
+        for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+            for block in range(depth):
+                blocks.append(BasicBlock(wide, width, stride=2 if stage and not block else 1))
+                wide = width
+        self.stages = nn.Sequential(*blocks)
+        self.head = nn.Linear(wide, classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")  # arXiv 1502.01852, eq. 14
+
+    def features(self, x: Tensor) -> Tensor:
+        """float (B, widths[-1]), ≥ 0, of pictures (B, channels or 1, H, W) in [-1, 1]."""
+        x = x.expand(-1, self.channels, -1, -1) if x.shape[1] == 1 else x
+        return self.stages(self.stem(x)).mean(dim=(2, 3))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits (B, classes) from features."""
+        return self.head(features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, classes)."""
+        return self.classify(self.features(x))
+
+
+def resnet18(classes: int, channels: int = 3) -> ResNet:
+    """ResNet-18 (arXiv 1512.03385, table 1) with its 7×7 stem and max-pooling, as torchvision has it; 512 features.
+
+    Takes pictures of any size from 8 pixels: what is smaller than 32 meets the last stages at 1×1.
+    """
+    stem = nn.Sequential(*convolution(channels, 64, 7, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, stride=2, padding=1))
+    return ResNet(stem, (64, 128, 256, 512), (2, 2, 2, 2), classes, channels)
+
+
+def convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> list[nn.Module]:
+    """A convolution that keeps height and width but for its stride, and batch normalisation in place of a bias."""
+    return [nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False), nn.BatchNorm2d(outputs)]
