@@ -4,8 +4,8 @@
     run = palimpsest.train("digits", strategy="generative_distillation", seed=0)
     run.results["final"]
 
-The Python functions read like the commands: `train`, `resume`, `update`, `sample`, `estimate`. A new strategy is a function
-declared with `@palimpsest.strategy`. Everything heavy is imported when it is first used.
+The Python functions read like the commands: `train`, `resume`, `study`, `update`, `sample`, `evaluate`, `estimate`. A new
+strategy is a function declared with `@palimpsest.strategy`. Everything heavy is imported when it is first used.
 """
 
 from importlib import import_module
@@ -19,6 +19,8 @@ _LAZY = {
     "update": "palimpsest.runs.updating",
     "sample": "palimpsest.runs.sampling",
     "estimate": "palimpsest.runs.estimate",
+    "evaluate": "palimpsest.runs.evaluating",
+    "study": "palimpsest.runs.study",
     "strategy": "palimpsest.strategies.declare",
     "RequestError": "palimpsest.core.errors",
     "RunError": "palimpsest.core.errors",

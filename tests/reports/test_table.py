@@ -45,7 +45,7 @@ def test_plain_numbers_amounts_and_durations():
 
 @pytest.fixture
 def table():
-    names = ("fid", "kld", "total_variation", "fid_long", "kld_long", "total_variation_long")
+    names = ("fid", "kld", "memorisation", "fid_long", "kld_long", "memorisation_long", "density")
     runs = []
     for strategy in ("joint", "generative_distillation"):
         for seed in range(3):
@@ -60,10 +60,16 @@ def test_nothing_is_cut_off_at_any_width(table, width):
     text = printed(render(table), width)
     assert "…" not in text
     assert all(len(line) <= width for line in text.splitlines())
-    for part in ("generative_distillation", "memory_size=100", "task 2 of 5", "total_variation ↓", "never averaged"):
+    for part in ("generative_distillation", "memory_size=100", "task 2 of 5", "memorisation ↓", "never averaged"):
         assert part in text
     assert text.count("11.00 ± 0.58") == 2  # seeds 10, 11, 12: s = 1, error 1/√3
     assert "1.5k" in text and "60 s" in text
+
+
+def test_measures_that_are_no_headlines_are_named_and_not_shown(table):
+    text = printed(render(table), 120)
+    assert "density ↓" not in text and "density ↑" not in text
+    assert "also measured: density (see the report, or --csv)" in text
 
 
 def test_a_wide_terminal_gets_one_table_and_a_narrow_one_repeats_the_methods(table):

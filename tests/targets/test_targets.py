@@ -47,11 +47,22 @@ def test_soft_labels_by_hand():
     """−T² Σ softmax(z/T) ln softmax(s/T), with T = 2."""
     question, target = Images(torch.zeros(2, *SHAPE)), Soft(Fixed(), temperature=2.0)
     wanted = target.answer(question)
-    assert wanted[0].tolist() == pytest.approx([0.7310586, 0.2689414])  # the logistic function of 1
+    assert wanted[0].exp().tolist() == pytest.approx([0.7310586, 0.2689414])  # the logistic function of 1
     said = torch.tensor([[0.0, 0.0], [2.0, 0.0]], requires_grad=True)
     losses = target.distance(said, wanted, question)
     assert losses[0].item() == pytest.approx(4 * 0.6931472)
     assert losses[1].item() == pytest.approx(-4 * 0.5 * (-0.3132617 - 1.3132617))
+
+
+def test_reversed_soft_labels_by_hand():
+    """−T² Σ softmax(s/T) ln softmax(z/T): the student's opinion weighs, and the gradient flows through the weights."""
+    question, target = Images(torch.zeros(2, *SHAPE)), Soft(Fixed(), temperature=2.0, reverse=True)
+    said = torch.tensor([[0.0, 0.0], [2.0, 0.0]], requires_grad=True)
+    losses = target.distance(said, target.answer(question), question)
+    assert losses[0].item() == pytest.approx(-4 * 0.5 * (-0.3132617 - 1.3132617))
+    assert losses[1].item() == pytest.approx(4 * 0.6931472)
+    losses[0].backward()
+    assert said.grad[0, 0] < 0 < said.grad[0, 1], "it pulls towards the teacher's likelier class"
 
 
 def test_soft_labels_have_no_gradient_where_student_and_teacher_agree():

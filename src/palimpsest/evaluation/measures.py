@@ -1,118 +1,106 @@
-"""Measures of generation: samples in, numbers out."""
+"""Measures of generation: samples and real pictures of the classes seen in, numbers out."""
 
-from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
-import torch
-from torch import Tensor
-
-from palimpsest.evaluation.evaluator import Evaluator
-from palimpsest.evaluation.fid import Statistics, frechet_distance, statistics
+from palimpsest.evaluation.described import Described
+from palimpsest.evaluation.fid import expected_bias, frechet_distance
 from palimpsest.evaluation.frequencies import counts, kld, total_variation
-from palimpsest.evaluation.pictures import Pictures, digest, in_parts
+from palimpsest.evaluation.kid import kernel_distance
+from palimpsest.evaluation.neighbours import prdc
+
+K = 5  # neighbours of precision, recall, density and coverage
+LEAST = K + 1  # samples and real pictures, below which not everything can be measured
+NOTABLE_BIAS = 0.1  # share of a Fréchet distance that is worth a warning
+
+Numbers = dict[str, float]
 
 
-@dataclass(frozen=True)
-class Described:
-    """What the measures know of a set of pictures: features float32 (N, D), labels int64 (N,), their statistics.
+def measure_generation(made: Described, real: Described, classes: int) -> tuple[Numbers, list[str]]:
+    """The measures of a generator's samples by name, and sentences to be shown beside them.
 
-    The labels are the true ones for a reference set, and the evaluator's for samples.
+    made: samples.  real: pictures of the classes seen so far, all of them equally wanted.  classes: how many the whole
+    stream has, those not seen yet included. Too few of either for a measure: it is absent, never 0.
     """
-
-    features: Tensor
-    labels: Tensor
-    statistics: Statistics
-
-
-@dataclass(frozen=True)
-class References:
-    """The reference sets described so far, by content and extractor: a set is read once per process."""
-
-    limit: int = 16
-    described: OrderedDict[tuple[str, str], Described] = field(default_factory=OrderedDict)
-
-    def describe(self, pictures: Pictures, evaluator: Evaluator) -> Described:
-        """What is known of a reference set, from memory where it has been described before."""
-        key = digest(pictures), evaluator.sha256
-        if key not in self.described:
-            self.described[key] = describe_reference(pictures, evaluator)
-        self.described.move_to_end(key)
-        while len(self.described) > self.limit:
-            self.described.popitem(last=False)
-        return self.described[key]
+    if min(len(made), len(real)) < LEAST:
+        return {}, [
+            f"no measures: they take {LEAST} samples and real pictures, and there are {len(made)} and {len(real)}"
+        ]
+    measured = {}
+    for measure in MEASURES:
+        measured |= measure(made, real, classes)
+    return measured, [*warn_of_rank(made, real), *warn_of_bias(made, real, measured["fid"])]
 
 
-def describe_reference(pictures: Pictures, evaluator: Evaluator) -> Described:
-    """Real pictures with their true labels, read in parts, so that a memory-mapped set need not fit in memory."""
-    features, labels = [], []
-    for rows in in_parts(pictures):
-        x, y = pictures.take(rows)
-        features.append(evaluator.features(x))
-        labels.append(y.cpu())
-    return Described(torch.cat(features), torch.cat(labels), statistics(torch.cat(features)))
-
-
-def describe_samples(samples: Tensor, evaluator: Evaluator) -> Described:
-    """Samples with the classes that the evaluator sees in them."""
-    features, labels = evaluator.answer(samples)
-    return Described(features, labels, statistics(features))
-
-
-def measure_generation(
-    samples: Tensor, reference: Pictures, evaluator: Evaluator, classes: int, references: References | None = None
-) -> tuple[dict[str, float], list[str]]:
-    """The measures of a generator's samples, by name, and warnings to be shown beside them.
-
-    samples: float (N, C, H, W) in [-1, 1].  reference: real pictures of the classes seen so far, all of them equally
-    wanted.  classes: how many the whole stream has, those not seen yet included.  references: remembers references.
-    Samples that are not finite numbers give no measures and a warning: absent, never 0.
-    """
-    broken = int((~samples.isfinite().flatten(1).all(dim=1)).sum())
-    if broken or not len(samples):
-        return {}, [f"no measures: {broken} of {len(samples)} samples hold NaN or infinite pixels"]
-    real = (references or References()).describe(reference, evaluator)
-    made = describe_samples(samples, evaluator)
-    return {name: measure(made, real, classes) for name, measure in MEASURES.items()}, warn_of_rank(made, real)
-
-
-def fid(made: Described, real: Described, classes: int) -> float:
-    """Fréchet distance between features of samples and of the reference; see `fid.frechet_distance`.
+def frechet(made: Described, real: Described, classes: int) -> Numbers:
+    """fid, the Fréchet distance between features; see `fid.frechet_distance`.
 
     Unit: squared feature distance.  Direction: lower.  Reference: the pictures given, of the classes seen.
-    Sample count: all samples; biased upwards by about 1/count.
+    Sample count: all samples; biased upwards by about 1/count, see `fid.expected_bias`.
     """
-    return frechet_distance(made.statistics, real.statistics)
+    return {"fid": frechet_distance(made.statistics, real.statistics)}
 
 
-def kld_of_classes(made: Described, real: Described, classes: int) -> float:
-    """KL(true ‖ generated) of class frequencies over all classes of the stream; see `frequencies.kld`.
+def kernel(made: Described, real: Described, classes: int) -> Numbers:
+    """kid, the kernel distance between features, and kid_se, its standard error; see `kid.kernel_distance`.
 
-    Unit: nats.  Direction: lower.  Reference: the true labels of the pictures given.  Sample count: all samples.
+    Unit: squared MMD.  Direction: lower.  Reference: the pictures given.  Sample count: all; unbiased.
     """
-    return kld(counts(real.labels, classes), counts(made.labels, classes))
+    return dict(zip(("kid", "kid_se"), kernel_distance(made.features, real.features), strict=True))
 
 
-def total_variation_of_classes(made: Described, real: Described, classes: int) -> float:
-    """Total variation of class frequencies; see `frequencies.total_variation`.
+def neighbours(made: Described, real: Described, classes: int) -> Numbers:
+    """precision, recall, density, coverage with five neighbours; see `neighbours.prdc`.
 
-    Unit: share of samples.  Direction: lower.  Reference: the true labels of the pictures given.  Sample count: all.
+    Unit: shares.  Direction: higher.  Reference: the pictures given.  Sample count: all; they depend on it.
     """
-    return total_variation(counts(real.labels, classes), counts(made.labels, classes))
+    return prdc(real.features, made.features, K)
+
+
+def frequencies(made: Described, real: Described, classes: int) -> Numbers:
+    """kld and total_variation of class frequencies over all classes of the stream; see `frequencies`.
+
+    Unit: nats; share of samples.  Direction: lower.  Reference: the true labels of the pictures given.
+    Sample count: all samples.
+    """
+    true, generated = counts(real.labels, classes), counts(made.labels, classes)
+    return {"kld": kld(true, generated), "total_variation": total_variation(true, generated)}
+
+
+MEASURES: tuple[Callable[[Described, Described, int], Numbers], ...] = (frechet, kernel, neighbours, frequencies)
+
+
+def measure_groups(made: Described, real: Described, groups: Sequence[Sequence[int]]) -> list[Numbers]:
+    """For each group of classes (a task, or one class): fid of the samples that the evaluator puts there against the
+    real pictures there, the frequency of such samples, and the frequency that is due.
+
+    A Fréchet distance from too few pictures for the feature width is absent.
+    """
+    return [of_group(made, real, made.of_classes(group), real.of_classes(group)) for group in groups]
+
+
+def of_group(made: Described, real: Described, made_there: Described, real_there: Described) -> Numbers:
+    """The numbers of one group, from all samples and pictures and from those in it."""
+    enough = min(len(made_there), len(real_there)) > made.width
+    fid = {"fid": frechet_distance(made_there.statistics, real_there.statistics)} if enough else {}
+    return fid | {"frequency": len(made_there) / len(made), "due": len(real_there) / len(real)}
 
 
 def warn_of_rank(made: Described, real: Described) -> list[str]:
     """A sentence for each set that is too small for FID's covariance to have full rank."""
     return [
-        f"fid is far too high: {those.statistics.count} {whose} cannot fill a covariance of {width} features; "
-        f"use at least {width + 1}, better {20 * width}"
+        f"fid is far too high: {len(those)} {whose} cannot fill a covariance of {those.width} features; "
+        f"use at least {those.width + 1}, better {20 * those.width}, or read kid"
         for whose, those in (("samples", made), ("reference pictures", real))
-        if those.statistics.deficient and (width := len(those.statistics.mean))
+        if those.statistics.deficient
     ]
 
 
-MEASURES: dict[str, Callable[[Described, Described, int], float]] = {
-    "fid": fid,
-    "kld": kld_of_classes,
-    "total_variation": total_variation_of_classes,
-}
+def warn_of_bias(made: Described, real: Described, fid: float) -> list[str]:
+    """A sentence where a good part of the Fréchet distance is expected of any sample as small as this."""
+    bias = expected_bias(len(made), len(real), real.statistics.covariance)
+    if real.statistics.deficient or made.statistics.deficient or bias < NOTABLE_BIAS * fid:
+        return []
+    return [
+        f"of the fid of {fid:.3g}, about {bias:.3g} is what {len(made)} samples and {len(real)} reference pictures of one "
+        "distribution would give; take more, or read kid, which has no such bias"
+    ]

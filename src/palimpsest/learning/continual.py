@@ -1,16 +1,18 @@
 """The loop over tasks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from torch import nn
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.term import Phase, Strategy
+from palimpsest.core.random import Address
+from palimpsest.core.term import Phase
+from palimpsest.learning.course import Course, phases
 from palimpsest.learning.meter import Meter
 from palimpsest.learning.options import TrainingOptions
-from palimpsest.learning.past import Now, frozen
+from palimpsest.learning.past import Now
 from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.train import Journal, pictures_of, train
 from palimpsest.learning.work import Work, below, phase_steps
@@ -35,13 +37,13 @@ class Run(Journal, Protocol):
 class Plan:
     """What does not change in a run.
 
-    strategy: with its options filled in, (now, past) → phase.  learner: the one that the experiment trains.
+    courses: the strategy, and before it the one for the learner that is trained beside its own, if there is one.
+    training: how each learner descends, by name.
     """
 
     stream: Stream
-    strategy: Strategy
-    learner: str
-    training: TrainingOptions
+    courses: Sequence[Course]
+    training: Mapping[str, TrainingOptions]
     flip: bool
     seed: int
 
@@ -61,49 +63,39 @@ def continual(plan: Plan, progress: Progress, run: Run) -> None:
 def open_task(plan: Plan, progress: Progress, task: Task) -> Now:
     """The present task, with a lease on its training data."""
     data = Data(task.train.lease(f"task {task.number}'s training data"), plan.flip)
-    return Now(progress.past.count + 1, task.classes, data, plan.learner, progress.learners)
+    return Now(progress.past.count + 1, task.classes, data, plan.courses[-1].learner, progress.learners)
 
 
 def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
     """Train the phases of one task in order; those that were finished before an interruption answer from the state."""
-    for number, phase in phases(plan.strategy(now, progress.past), progress):
+    for phase in phases(plan.courses, now, progress):
         for teacher in progress.teachers:
             progress.machine.ready(teacher)
         taken([*progress.learners.values(), *progress.teachers])
         start(plan, phase, progress)
         run.begin(phase)
-        train(phase, progress, plan.training, (plan.seed, progress.task, f"{phase.name} {number}"), run)
+        train(phase, progress, plan.training[phase.learner], address(plan, phase, progress), run)
         end(plan, phase, progress)
     progress.trained = True
     run.save()
 
 
-def phases(made: Phase | Iterator[Phase], progress: Progress) -> Iterator[tuple[int, Phase]]:
-    """The phases still to be trained. A generator of phases is told what each one left behind, as a frozen learner."""
-    if isinstance(made, Phase):
-        yield 0, made
-        return
-    left, number = None, 0
-    while True:
-        try:
-            phase = made.send(left)
-        except StopIteration:
-            return
-        if number == len(progress.finished):
-            yield number, phase
-            progress.finished.append((phase.learner, frozen(progress.best[phase.learner])))
-            progress.phase, progress.step = progress.phase + 1, 0
-        left, number = progress.finished[number][1], number + 1
+def address(plan: Plan, phase: Phase, progress: Progress) -> Address:
+    """(seed, task, phase). Phases beside the strategy's own are counted apart, so that they leave its randomness alone."""
+    beside = progress.is_beside
+    number = sum((learner == progress.beside) == beside for learner, _ in progress.finished)
+    return plan.seed, progress.task, f"{'beside: ' if beside else ''}{phase.name} {number}"
 
 
 def start(plan: Plan, phase: Phase, progress: Progress) -> None:
     """Put the phase's work in hand, going on from a checkpoint where there is one."""
-    if plan.training.epochs and not pictures_of(phase):
+    learner, options, machine = progress.learners[phase.learner], plan.training[phase.learner], progress.machine
+    if options.epochs and not pictures_of(phase):
         raise RequestError(
             f'phase "{phase.name}" of task {progress.task} draws no real pictures, so its length in epochs is unknown; '
             "set training.steps in place of training.epochs."
         )
-    learner, options, machine = progress.learners[phase.learner], plan.training, progress.machine
+    progress.training = phase.learner
     progress.steps = phase_steps(options, pictures_of(phase))
     progress.work = Work(learner, phase, options, machine, resumed=progress.step > 0)
     progress.meter = Meter([term.name for term in phase.present], machine)
@@ -121,20 +113,26 @@ def end(plan: Plan, phase: Phase, progress: Progress) -> None:
     work, learner = progress.work, progress.learners[phase.learner].eval().requires_grad_(True)
     if work.average:
         progress.averaged[phase.learner] = work.averaged()
-    if plan.training.keep_optimizer_state:
+    if plan.training[phase.learner].keep_optimizer_state:
         progress.carried[phase.learner] = work.optimizer_state()
     learner.zero_grad(set_to_none=True)
-    progress.work = progress.meter = None
+    progress.work, progress.meter, progress.training = None, None, ""
 
 
 def turn_page(plan: Plan, now: Now, progress: Progress) -> None:
     """The task becomes past, its training data is closed, and the next task is in hand."""
-    teachers = progress.best if plan.training.teacher_weights == "average" else progress.learners
+    teachers = {name: teaching(plan, name, progress) for name in progress.learners}
     progress.past = progress.past.after(now, teachers, (plan.seed,))
     progress.task, progress.phase, progress.step = progress.task + 1, 0, 0
     progress.trained, progress.task_seconds, progress.finished = False, 0.0, []
     now.data.pictures.close()
     recall(plan, progress)
+
+
+def teaching(plan: Plan, name: str, progress: Progress) -> nn.Module:
+    """The learner that teaches in the next task: with raw weights, or with averaged ones where that is asked for."""
+    learners = progress.best if plan.training[name].teacher_weights == "average" else progress.learners
+    return learners[name]
 
 
 def recall(plan: Plan, progress: Progress) -> None:

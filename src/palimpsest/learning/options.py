@@ -1,8 +1,10 @@
 """What an experiment may say about training."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from palimpsest.models.options import ClassifierOptions
 
 
 class TrainingOptions(BaseModel):
@@ -33,6 +35,31 @@ class TrainingOptions(BaseModel):
         if self.teacher_weights == "average" and not self.average:
             raise ValueError('teacher_weights = "average" needs an average: set training.average, for example 0.999')
         return self
+
+
+PUBLISHED_CLASSIFIER = {"batch": 128, "learning_rate": 1e-3, "clip_norm": 0.0}  # arXiv 2311.14028, published code
+
+
+class ClassifierTable(ClassifierOptions):
+    """A classifier, and how it is trained: beside a generator, or as a learner of the strategy."""
+
+    strategy: str = Field(
+        "none",
+        description="trains one beside a generator, before it in each task. none: does not; auto: joint beside joint, "
+        "finetune beside finetune, generative_replay_classifier beside all others; or the name of a strategy",
+    )
+    training: TrainingOptions = Field(
+        TrainingOptions(epochs=20, **PUBLISHED_CLASSIFIER),
+        description="how it descends; what is left out is as published: 20 epochs, batch 128, Adam at 1e-3, unclipped",
+    )
+
+    @field_validator("training", mode="before")
+    @classmethod
+    def as_published(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        length = {} if {"steps", "epochs"} & given.keys() else {"epochs": 20}
+        return PUBLISHED_CLASSIFIER | length | given
 
 
 class EngineOptions(BaseModel):

@@ -33,9 +33,9 @@ class Teacher:
         """What it takes for noise."""
         return TaughtNoise(self.learner)
 
-    def soft(self, temperature: float = 2.0) -> Target:
+    def soft(self, temperature: float = 2.0, reverse: bool = False) -> Target:
         """Its soft opinion of the class."""
-        return Soft(self.learner, temperature)
+        return Soft(self.learner, temperature, reverse)
 
     @property
     def answer(self) -> Target:
@@ -90,12 +90,14 @@ class Now:
 class Past:
     """What is left of the tasks that have ended: a value, holding only what the strategy declared that it keeps.
 
-    keeps: what was declared.  learner: the one that the experiment trains.  memory_size: pictures of the memory in all.
+    keeps: what was declared.  learner: the one that the experiment trains.  learners: all that are trained.
+    memory_size: pictures of the memory in all.
     classes, count: the classes and the number of the tasks that have ended; a given first teacher counts as one.
     """
 
     keeps: frozenset[str] = frozenset()
     learner: str = "denoiser"
+    learners: tuple[str, ...] = ("denoiser",)
     memory_size: int = 0
     teachers: Mapping[str, Teacher] = field(default_factory=dict)
     remembered: Memory = field(default_factory=Memory)
@@ -133,6 +135,11 @@ class Past:
     def teacher(self, learner: str) -> Teacher:
         """The previous state of a learner."""
         self.declared("teacher")
+        if learner not in self.learners:
+            raise RequestError(
+                f"the strategy asks for the previous {learner}, and what is trained here is the {', '.join(self.learners)}; "
+                f"choose a strategy that trains a {learner}, or one that does without."
+            )
         return self.teachers.get(learner, Teacher())
 
     def dreams(self, steps: int, sampler: str = "ddim") -> Dreams:
@@ -151,6 +158,10 @@ class Past:
                 f'the strategy asks the past for "{what}", and declared that it keeps {kept}; '
                 f'add "{what}" to keeps in its @strategy(...) line.'
             )
+
+    def seen_by(self, keeps: frozenset[str], learner: str) -> "Past":
+        """The same past as one of several strategies may see it."""
+        return replace(self, keeps=keeps, learner=learner)
 
     def after(self, now: Now, learners: Mapping[str, nn.Module], address: Address) -> "Past":
         """The past once the present task has ended. `learners` are those that teach from now on."""

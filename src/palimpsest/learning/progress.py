@@ -29,7 +29,9 @@ class Progress:
     task, phase: numbers of those in hand, from 1 and from 0.  step: steps done in the phase, of `steps`.
     trained: the task's phases are done, and its measures are not taken yet.
     averaged: learners with averaged weights, where training.average asks for them.
-    finished: what the earlier phases of this task left behind, with the names of their learners.
+    beside: the learner that is trained beside the strategy's own, "" where there is none; beside_cost: what it costs.
+    training: the learner in training, "" between phases.
+    finished: the learners of this task's earlier phases, with what those left behind for a strategy that asks.
     carried: optimizer states that go over to the next task, where training.keep_optimizer_state asks for it.
     pending: the state of the work in hand, from a checkpoint, until that work begins again.
     """
@@ -43,7 +45,10 @@ class Progress:
     steps: int = 0
     trained: bool = False
     task_seconds: float = 0.0
+    beside: str = ""
+    training: str = ""
     cost: Cost = field(default_factory=Cost)
+    beside_cost: Cost = field(default_factory=Cost)
     averaged: dict[str, nn.Module] = field(default_factory=dict)
     finished: list[tuple[str, Teacher]] = field(default_factory=list)
     carried: dict[str, dict[str, Tensor]] = field(default_factory=dict)
@@ -59,7 +64,18 @@ class Progress:
     @property
     def teachers(self) -> list[nn.Module]:
         """All frozen learners that may be asked in this task."""
-        return [t.learner for t in (*self.past.teachers.values(), *(teacher for _, teacher in self.finished))]
+        known = (*self.past.teachers.values(), *(teacher for _, teacher in self.finished))
+        return [teacher.learner for teacher in known if teacher.exists]
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether the learner in training is the one beside the strategy's own."""
+        return bool(self.training) and self.training == self.beside
+
+    @property
+    def spending(self) -> Cost:
+        """The cost that the work in hand adds to."""
+        return self.beside_cost if self.is_beside else self.cost
 
     @property
     def place(self) -> str:
@@ -79,10 +95,11 @@ class Progress:
 
     def settle(self) -> None:
         """Sum what the learners were asked since the last call, over processes, into the cost. All call it together."""
+        cost = self.spending
         if self.work:
-            self.cost.student_passes += 3 * round(self.machine.sum(taken([self.work.learner])))
-        self.cost.teacher_passes += round(self.machine.sum(taken(self.teachers)))
-        self.cost.peak_memory_bytes = max(self.cost.peak_memory_bytes, self.machine.peak_memory())
+            cost.student_passes += 3 * round(self.machine.sum(taken([self.work.learner])))
+        cost.teacher_passes += round(self.machine.sum(taken(self.teachers)))
+        cost.peak_memory_bytes = max(cost.peak_memory_bytes, self.machine.peak_memory())
 
 
 def taken(learners: list[nn.Module]) -> int:

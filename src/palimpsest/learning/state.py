@@ -18,8 +18,12 @@ PLACE = ("task", "phase", "step", "trained", "task_seconds")
 
 def numbers_of(progress: Progress) -> dict:
     """The place and the cost, ready for JSON."""
-    past = {"count": progress.past.count, "classes": list(progress.past.classes)}
-    return {name: getattr(progress, name) for name in PLACE} | {"cost": asdict(progress.cost), "past": past}
+    return {name: getattr(progress, name) for name in PLACE} | {
+        "cost": asdict(progress.cost),
+        "beside_cost": asdict(progress.beside_cost),
+        "finished": [name for name, _ in progress.finished],
+        "past": {"count": progress.past.count, "classes": list(progress.past.classes)},
+    }
 
 
 def tensors_of(progress: Progress) -> dict[str, Tensor]:
@@ -27,7 +31,7 @@ def tensors_of(progress: Progress) -> dict[str, Tensor]:
     parts = {f"learner.{name}": learner.state_dict() for name, learner in progress.learners.items()}
     parts |= {f"averaged.{name}": learner.state_dict() for name, learner in progress.averaged.items()}
     parts |= {f"teacher.{name}": teacher.learner.state_dict() for name, teacher in progress.past.teachers.items()}
-    parts |= {f"finished.{i}-{name}": t.learner.state_dict() for i, (name, t) in enumerate(progress.finished)}
+    parts |= {f"finished.{i}": t.learner.state_dict() for i, (_, t) in enumerate(progress.finished) if t.exists}
     parts |= {f"carried.{name}": state for name, state in progress.carried.items()}
     parts |= {f"memory.{i}": as_tensors(task) for i, task in enumerate(progress.past.remembered.tasks)}
     if progress.work:
@@ -39,7 +43,7 @@ def restore(progress: Progress, numbers: dict, tensors: dict[str, Tensor]) -> No
     """Set a new run's progress to where a checkpoint left off."""
     for name in PLACE:
         setattr(progress, name, numbers[name])
-    progress.cost = Cost(**numbers["cost"])
+    progress.cost, progress.beside_cost = Cost(**numbers["cost"]), Cost(**numbers["beside_cost"])
     for name, learner in progress.learners.items():
         learner.load_state_dict(below(tensors, f"learner.{name}."))
 
@@ -49,9 +53,11 @@ def restore(progress: Progress, numbers: dict, tensors: dict[str, Tensor]) -> No
         return learner.eval().requires_grad_(False)
 
     progress.averaged = {name: network(name, f"averaged.{name}.") for name in parts_of(tensors, "averaged.")}
-    phases = sorted(parts_of(tensors, "finished."), key=lambda part: int(part.split("-")[0]))
-    names = [part.split("-", 1)[1] for part in phases]
-    progress.finished = [(n, Teacher(network(n, f"finished.{p}."))) for p, n in zip(phases, names, strict=True)]
+    left = {int(place): f"finished.{place}." for place in parts_of(tensors, "finished.")}
+    progress.finished = [
+        (name, Teacher(network(name, left[place]) if place in left else None))
+        for place, name in enumerate(numbers["finished"])
+    ]
     progress.carried = {name: below(tensors, f"carried.{name}.") for name in parts_of(tensors, "carried.")}
     teachers = {name: Teacher(network(name, f"teacher.{name}.")) for name in parts_of(tensors, "teacher.")}
     device = progress.machine.device

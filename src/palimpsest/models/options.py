@@ -1,5 +1,7 @@
 """What an experiment may say about a network."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -18,3 +20,12 @@ class UNetOptions(BaseModel):
     norm_num_groups: int = Field(32, ge=1, description="groups of the group normalisation")
     attention_head_dim: int = Field(8, ge=1, description="channels of one attention head")
     dropout: float = Field(0.0, ge=0.0, lt=1.0, description="dropout in the residual blocks")
+
+
+class ClassifierOptions(BaseModel):
+    """The network of a classifier; picture size, channels and classes come from the stream."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    network: Literal["cnn"] = Field("cnn", description="the network")
+    dropout: float = Field(0.25, ge=0.0, lt=1.0, description="after each pooling")

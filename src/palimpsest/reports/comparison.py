@@ -14,7 +14,7 @@ from palimpsest.reports.results import Results
 
 @dataclass(frozen=True)
 class Cell:
-    """A mean over `count` seeds and its standard error (ddof 1), which a single seed does not have."""
+    """A mean over `count` seeds and its standard error, which a single seed does not have."""
 
     mean: float
     error: float | None
@@ -63,12 +63,13 @@ class Method:
     settings: str
 
 
-def compare(runs: Sequence[Results], defaults: Mapping[str, Mapping[str, Any]] | None = None) -> Table:
+def compare(runs: Sequence[Results], defaults: Mapping[str, Mapping[str, Any]] | None = None, ddof: int = 1) -> Table:
     """The table of some runs.
 
     defaults: the options of each strategy as its signature (or the experiment) has them; options that equal them
-    are not shown. Raises RequestError for runs that must not stand in one table: different extractors or streams,
-    or the same method and seed twice.
+    are not shown.  ddof: what is taken off the number of seeds in the variance, 1, or 0 as some papers have it.
+    Raises RequestError for runs that must not stand in one table: different extractors or streams, or the same method
+    and seed twice.
     """
     if not runs:
         raise RequestError("there is nothing to compare; give at least one run directory.")
@@ -79,17 +80,19 @@ def compare(runs: Sequence[Results], defaults: Mapping[str, Mapping[str, Any]] |
         if run.finished:
             groups.setdefault(method(run), []).append(run)
     unfinished = ([run] for run in runs if not run.finished)
-    rows = tuple(row(several, shown) for several in (*groups.values(), *unfinished))
+    rows = tuple(row(several, shown, ddof) for several in (*groups.values(), *unfinished))
     names = in_order(name for each in rows for name in each.measures)
-    return Table(rows, tuple(names), runs[0].extractor_in_words, notes(rows))
+    return Table(rows, tuple(names), runs[0].extractor_in_words, notes(rows, ddof))
 
 
 def refuse_mixture(runs: Sequence[Results]) -> None:
     """Numbers from two extractors or two streams do not compare, and one run must not count as two seeds."""
     first = runs[0]
     for other in runs[1:]:
-        if other.extractor.get("sha256") != first.extractor.get("sha256"):
-            raise mixture("extractors", first, named(first.extractor), other, named(other.extractor))
+        for what in ("extractor", "evaluator"):
+            here, there = getattr(first, what), getattr(other, what)
+            if there.get("sha256") != here.get("sha256"):
+                raise mixture(f"{what}s", first, named(here), other, named(there))
         if other.stream != first.stream:
             raise mixture("streams", first, json.dumps(first.stream), other, json.dumps(other.stream))
     seen: dict[tuple[Method, int], Results] = {}
@@ -141,7 +144,7 @@ class Labels:
         return {**experiment, **options, **settings}
 
 
-def row(several: Sequence[Results], labels: Labels) -> Row:
+def row(several: Sequence[Results], labels: Labels, ddof: int = 1) -> Row:
     """One row from the runs of one method."""
     first = several[0]
     names = dict.fromkeys(name for run in several for name in run.measures)
@@ -152,31 +155,44 @@ def row(several: Sequence[Results], labels: Labels) -> Row:
         progress=first.progress,
         seeds=tuple(sorted(run.seed for run in several)),
         allowed_to_remember=first.allowed_to_remember,
-        measures={name: cell(run.measures[name] for run in several if name in run.measures) for name in names},
-        passes=cell_of_cost(several, "student_passes", "teacher_passes"),
-        seconds=cell_of_cost(several, "seconds"),
+        measures={name: cell((run.measures[name] for run in several if name in run.measures), ddof) for name in names},
+        passes=cell_of_cost(several, ddof, "student_passes", "teacher_passes"),
+        seconds=cell_of_cost(several, ddof, "seconds"),
     )
 
 
-def cell(values: Iterable[float]) -> Cell:
-    """Mean and standard error s/√n, s with n − 1 in its denominator."""
+def cell(values: Iterable[float], ddof: int = 1) -> Cell:
+    """Mean and standard error s/√n, s with n − ddof in its denominator (0 or 1)."""
     values = list(values)
-    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+    deviation = statistics.stdev if ddof else statistics.pstdev
+    error = deviation(values) / math.sqrt(len(values)) if len(values) > 1 else None
     return Cell(statistics.fmean(values), error, len(values))
 
 
-def cell_of_cost(several: Sequence[Results], *parts: str) -> Cell | None:
+def cell_of_cost(several: Sequence[Results], ddof: int, *parts: str) -> Cell | None:
     """The sum of some parts of the cost; None where a run did not count one of them."""
     if any(part not in run.cost for run in several for part in parts):
         return None
-    return cell(float(sum(run.cost[part] for part in parts)) for run in several)
+    return cell((float(sum(run.cost[part] for part in parts)) for run in several), ddof)
 
 
-def notes(rows: Sequence[Row]) -> tuple[str, ...]:
+def notes(rows: Sequence[Row], ddof: int) -> tuple[str, ...]:
     """What has to be known to read the table rightly."""
     said = []
     if any(each.measures and len(each.seeds) > 1 for each in rows):
-        said.append("mean ± standard error over seeds (ddof 1)")
+        said.append(f"mean ± standard error over seeds (ddof {ddof})")
+    said.extend(other_seeds([each for each in rows if each.finished]))
     if any(not each.finished for each in rows):
         said.append("unfinished runs stand alone, with the measures after their last finished task: never averaged")
     return tuple(said)
+
+
+def other_seeds(rows: Sequence[Row]) -> tuple[str, ...]:
+    """A note that names the methods by their seeds, where not all have the same."""
+    methods: dict[tuple[int, ...], list[str]] = {}
+    for each in rows:
+        methods.setdefault(each.seeds, []).append(each.method.replace("\n", " "))
+    if len(methods) < 2:
+        return ()
+    named = "; ".join(f"{', '.join(names)}: {', '.join(map(str, seeds))}" for seeds, names in methods.items())
+    return (f"not every method has the same seeds, so their means are not over the same draws: {named}",)

@@ -17,12 +17,23 @@ ENGINE = "engine."  # where and how it ran, of which precision alone decides num
 
 @dataclass(frozen=True)
 class Task:
-    """One finished task: its number from 1, its classes, the measures after it, its seconds."""
+    """One finished task: its number from 1, its classes, the measures after it, its seconds.
+
+    per_task, per_class: measures of every task and class seen ("task" or "class", then "fid", "frequency", "due",
+    "accuracy"); the same under the long sampler.  replay: what was replayed during the task, by source and learner.
+    denoising_error: "levels" and "errors", a list a past task.  What was not measured is empty.
+    """
 
     number: int
     classes: tuple[str, ...]
     measures: Mapping[str, float]
     seconds: float
+    per_task: tuple[Mapping[str, float], ...] = ()
+    per_class: tuple[Mapping[str, float], ...] = ()
+    per_task_long: tuple[Mapping[str, float], ...] = ()
+    per_class_long: tuple[Mapping[str, float], ...] = ()
+    replay: tuple[Mapping[str, Any], ...] = ()
+    denoising_error: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,10 @@ class Results:
 
     options: of the strategy.  settings: everything else in config.toml, by dotted key, but the seed and what only says
     where and on what it ran.  task_count: tasks of the stream, 0 where that is not known.  final: measures after the
-    last task, empty until then.
+    last task, empty until then.  classifier_remembers: in words, "" without a classifier beside the generator.
+    accuracy_matrix: a row a finished task, a column a task seen, in [0, 1].  class_names: by class number.  evaluator:
+    whose labels the class frequencies are made of.  samplers: "own" and "long".  counts: "samples", and "reference"
+    after each task.
     """
 
     path: Path
@@ -48,6 +62,12 @@ class Results:
     final: Mapping[str, float]
     cost: Mapping[str, Any] = field(default_factory=dict)
     extractor: Mapping[str, Any] = field(default_factory=dict)
+    evaluator: Mapping[str, Any] = field(default_factory=dict)
+    samplers: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    accuracy_matrix: tuple[tuple[float, ...], ...] = ()
+    class_names: tuple[str, ...] = ()
+    classifier_remembers: str = ""
 
     @property
     def measures(self) -> Mapping[str, float]:
@@ -71,7 +91,7 @@ class Results:
 def load_results(path: Path | str) -> Results:
     """The results of the run in `path`; RequestError, one sentence, where there are none to read."""
     path = Path(path)
-    folder = path if (path / FILE).exists() or not (path / "run").is_dir() else path / "run"  # as `update` writes it
+    folder = folder_of(path)
     try:
         return parse(json.loads((folder / FILE).read_text(encoding="utf-8")), read_config(folder), path)
     except (FileNotFoundError, NotADirectoryError):
@@ -89,6 +109,11 @@ def load_results(path: Path | str) -> Results:
         ) from error
 
 
+def folder_of(path: Path) -> Path:
+    """The folder of the run itself: `path`, or the folder within a model that `palimpsest update` wrote."""
+    return path if (path / FILE).exists() or not (path / "run").is_dir() else path / "run"
+
+
 def parse(found: Mapping[str, Any], config: Mapping[str, Any], path: Path) -> Results:
     """The record behind the JSON object of one run and its resolved experiment."""
     if not found["tasks"]:
@@ -103,14 +128,27 @@ def parse(found: Mapping[str, Any], config: Mapping[str, Any], path: Path) -> Re
         seed=int(found["seed"]),
         finished=bool(found["finished"]),
         allowed_to_remember=in_words(found["allowed_to_remember"]),
-        tasks=tuple(
-            Task(task["number"], tuple(map(str, task["classes"])), dict(task["measures"]), float(task["seconds"]))
-            for task in found["tasks"]
-        ),
+        tasks=tuple(map(parse_task, found["tasks"])),
         task_count=int(found.get("task_count", count_of(config.get("stream", {}).get("tasks", 0)))),
         final=dict(found.get("final", {})),
         cost=dict(found.get("cost", {})),
-        extractor=dict(found.get("extractor") or {}),
+        **{name: dict(found.get(name) or {}) for name in ("extractor", "evaluator", "samplers", "counts")},
+        accuracy_matrix=tuple(map(tuple, found.get("accuracy_matrix", ()))),
+        class_names=tuple(map(str, found.get("class_names", ()))),
+        classifier_remembers=in_words(found["classifier_remembers"]) if "classifier_remembers" in found else "",
+    )
+
+
+def parse_task(found: Mapping[str, Any]) -> Task:
+    """The record of one task; what an older run did not measure is empty."""
+    lists = ("per_task", "per_class", "per_task_long", "per_class_long", "replay")
+    return Task(
+        number=found["number"],
+        classes=tuple(map(str, found["classes"])),
+        measures=dict(found["measures"]),
+        seconds=float(found["seconds"]),
+        **{name: tuple(map(dict, found.get(name) or ())) for name in lists},
+        denoising_error=dict(found.get("denoising_error") or {}),
     )
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import write_atomically
-from palimpsest.evaluation.catalog import LONG, find, in_order
+from palimpsest.evaluation.catalog import LONG, find, headlines, in_order
 from palimpsest.reports.comparison import Row, Table, compare
 from palimpsest.reports.numbers import amount, duration, plain, with_error
 from palimpsest.reports.results import Results
@@ -102,8 +102,10 @@ def render(table: Table) -> Shown:
         column("time", rows, lambda row: duration(row.seconds.mean) if row.seconds else ABSENT),
     )
     method = column("method", rows, lambda row: row.method, left=True)
-    groups = (*map(measured, by_sampler(table.measures)), about)
-    return Shown(method, groups, notes=(*by_extractor(table.extractor), *table.notes))
+    groups = (*map(measured, by_sampler(headlines(table.measures))), about)
+    return Shown(
+        method, groups, notes=(*by_extractor(table.extractor), *not_shown(table.measures, "--csv"), *table.notes)
+    )
 
 
 def run_table(results: Results) -> Shown:
@@ -117,13 +119,20 @@ def run_table(results: Results) -> Shown:
     )
     groups = (
         tuple(column(heading(name), measured, lambda each, name=name: number(each, name)) for name in part)
-        for part in by_sampler(names)
+        for part in by_sampler(headlines(names))
     )
     title = f"{results.experiment}, {results.strategy}, seed {results.seed}"
     if not results.finished:
         title += f": unfinished, {results.progress}"
     number_of = column("task", tasks, lambda task: str(task.number))
-    return Shown(number_of, (about, *groups), title, by_extractor(results.extractor_in_words))
+    notes = (*by_extractor(results.extractor_in_words), *not_shown(names, "results.json"))
+    return Shown(number_of, (about, *groups), title, notes)
+
+
+def not_shown(names: Sequence[str], where: str) -> tuple[str, ...]:
+    """A note about the measures that are not headlines."""
+    more = [name for name in names if name not in headlines(names) and not name.endswith(LONG)]
+    return (f"also measured: {', '.join(more)} (see the report, or {where})",) if more else ()
 
 
 def by_sampler(names: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -11,15 +11,16 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.term import Phase, Strategy
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.process import make_process
-from palimpsest.diffusion.samplers import Sampler
 from palimpsest.diffusion.schedulers import export_scheduler
-from palimpsest.diffusion.steps import check_steps
 from palimpsest.learning.continual import Plan
+from palimpsest.learning.course import Course
 from palimpsest.learning.devices import Machine, find_machine
 from palimpsest.learning.past import Now, Past, Teacher, frozen
 from palimpsest.learning.progress import Progress
+from palimpsest.models.classifier import Classifier, build_classifier
+from palimpsest.models.options import ClassifierOptions
 from palimpsest.models.unet import build_unet
-from palimpsest.runs.config import Experiment
+from palimpsest.runs.config import Experiment, strategy_beside
 from palimpsest.runs.pipelines import Pipeline, open_pipeline
 from palimpsest.sources import Data, Memory
 from palimpsest.strategies import catalog
@@ -39,8 +40,11 @@ class Assembly:
     plan: Plan
     progress: Progress
     pipeline: Pipeline
-    sampler: Sampler
-    remembers: tuple[str, ...]
+
+    @property
+    def remembers(self) -> tuple[str, ...]:
+        """What the strategy keeps of the past."""
+        return tuple(sorted(self.plan.courses[-1].keeps))
 
 
 def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Strategy | None = None) -> Assembly:
@@ -54,18 +58,28 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
         stream = open_stream(fitting(experiment.stream, given), experiment.seed, machine.device)
     stream = stream.to(machine.device)
     function = strategy or catalog.load(experiment.strategy.name)
+    courses = [course(experiment, function)]
     names = (experiment.learner,) if function.learners == ANY else function.learners
-    learners = build_learners(names, experiment, stream, {"denoiser": given[0]} if given else {})
-    learners = {name: machine.ready(learner) for name, learner in learners.items()}
-    pipeline = given[1] if given else new_pipeline(experiment)
-    past = first_past(function, experiment, learners if given else {})
-    filled, flip = partial(function, **experiment.options), experiment.stream.flip
-    plan = Plan(stream, filled, experiment.learner, experiment.training, flip, experiment.seed)
+    if beside := strategy_beside(experiment, names):
+        courses.insert(0, course(experiment, catalog.load(beside), "classifier"))
+        names = ("classifier", *names)
+    teachers = {"denoiser": given[0]} if given else {}
+    if teachers and "denoiser" not in names:
+        raise RequestError(f"a given model is a denoiser, and strategy {function.__name__} trains the {names[0]}.")
+    built = build_learners(names, experiment, stream, teachers)
+    learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
+    past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
+    training = dict.fromkeys(learners, experiment.training) | {"classifier": experiment.classifier.training}
+    plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed)
+    progress = Progress(learners, past, machine, beside="classifier" if beside else "")
     rehearse(plan, learners, past)
-    sampler = Sampler(experiment.evaluation.sampler, experiment.evaluation.steps)
-    check_steps(sampler.steps, learners["denoiser"].process.steps)
-    progress = Progress(learners, past, machine)
-    return Assembly(experiment, machine, stream, plan, progress, pipeline, sampler, tuple(sorted(function.keeps)))
+    return Assembly(experiment, machine, stream, plan, progress, given[1] if given else new_pipeline(experiment))
+
+
+def course(experiment: Experiment, function: Strategy, learner: str | None = None) -> Course:
+    """A strategy with its options filled in; the name of a passed-in one is the experiment's."""
+    options = experiment.options_of(function.__name__)
+    return Course(function.__name__, partial(function, **options), learner or experiment.learner, function.keeps)
 
 
 def fitting(options: StreamOptions, given: tuple[Denoiser, Pipeline] | None) -> StreamOptions:
@@ -100,7 +114,16 @@ def new_denoiser(experiment: Experiment, stream: Stream) -> Denoiser:
     return Denoiser(network, make_process(options), stream.shape, predicts=options.predicts, clip_range=options.clamp)
 
 
-BUILDERS: dict[str, Callable[[Experiment, Stream], nn.Module]] = {"denoiser": new_denoiser}
+def new_classifier(experiment: Experiment, stream: Stream) -> Classifier:
+    """An untrained classifier of all the stream's classes."""
+    options = ClassifierOptions(**experiment.classifier.model_dump(include=set(ClassifierOptions.model_fields)))
+    return build_classifier(options, stream.shape, len(stream.class_names), experiment.seed)
+
+
+BUILDERS: dict[str, Callable[[Experiment, Stream], nn.Module]] = {
+    "denoiser": new_denoiser,
+    "classifier": new_classifier,
+}
 
 
 def new_pipeline(experiment: Experiment) -> Pipeline:
@@ -118,14 +141,17 @@ def check_shape(learner: nn.Module, stream: Stream) -> None:
         )
 
 
-def first_past(function: Strategy, experiment: Experiment, teachers: Mapping[str, nn.Module]) -> Past:
+def first_past(
+    courses: Sequence[Course], experiment: Experiment, learners: tuple[str, ...], teachers: Mapping[str, nn.Module]
+) -> Past:
     """What is behind the first task: nothing, or a model that is taught on, which counts as one task."""
     memory_size = experiment.options.get("memory_size", 0)
     if memory_size < 0:
         raise RequestError(f"memory_size is {memory_size}, and a memory holds 0 pictures or more.")
     memory = Memory(flip=experiment.stream.flip)
-    past = Past(function.keeps, experiment.learner, memory_size, remembered=memory, count=1 if teachers else 0)
-    if "teacher" not in function.keeps:
+    keeps = frozenset().union(*(course.keeps for course in courses))
+    past = Past(keeps, experiment.learner, learners, memory_size, remembered=memory, count=1 if teachers else 0)
+    if "teacher" not in keeps:
         return past
     return replace(past, teachers={name: frozen(learner) for name, learner in teachers.items()})
 
@@ -136,11 +162,16 @@ def rehearse(plan: Plan, learners: Mapping[str, nn.Module], past: Past) -> None:
     lease = task.train.lease("the rehearsal's training data")
     later = replace(past, count=past.count + 1, teachers={name: Teacher(learner) for name, learner in learners.items()})
     for behind in (past, later):
-        now = Now(behind.count + 1, task.classes, Data(lease, plan.flip), plan.learner, learners)
-        phase = plan.strategy(now, behind)
-        phase = next(phase, None) if isinstance(phase, Generator) else phase
-        if not isinstance(phase, Phase):
-            raise RequestError(f"a strategy returns a Phase or yields Phases, and this one gave {phase!r}.")
-        if not phase.present:
-            raise RequestError(f"the strategy has nothing to learn from: its phase has no terms at k = {now.k}.")
+        now = Now(behind.count + 1, task.classes, Data(lease, plan.flip), plan.courses[-1].learner, learners)
+        for course in plan.courses:
+            check_first_phase(course.phases(now, behind), now.k)
     lease.close()
+
+
+def check_first_phase(made: Phase | Generator, k: int) -> None:
+    """Refuse what is no phase, or a phase without terms."""
+    phase = next(made, None) if isinstance(made, Generator) else made
+    if not isinstance(phase, Phase):
+        raise RequestError(f"a strategy returns a Phase or yields Phases, and this one gave {phase!r}.")
+    if not phase.present:
+        raise RequestError(f"the strategy has nothing to learn from: its phase has no terms at k = {k}.")

@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
@@ -11,13 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.evaluation.options import EvaluationOptions
-from palimpsest.learning.options import EngineOptions, TrainingOptions
+from palimpsest.learning.options import ClassifierTable, EngineOptions, TrainingOptions
 from palimpsest.models.options import UNetOptions
+from palimpsest.runs.published import PublishedRow
 from palimpsest.strategies import catalog
+from palimpsest.strategies.declare import ANY
 from palimpsest.streams.options import StreamOptions
 
 if TYPE_CHECKING:
     from palimpsest.core.term import Strategy
+
+CLASSIFYING = {"classifier", "cosine_classifier", "joint"}  # learners that need no classifier beside them
 
 
 class StrategyOptions(BaseModel):
@@ -43,15 +47,22 @@ class Experiment(BaseModel):
     stream: StreamOptions = Field(description="where tasks come from")
     denoiser: UNetOptions = Field(UNetOptions(), description="the network")
     diffusion: DiffusionOptions = Field(DiffusionOptions(), description="the process")
-    training: TrainingOptions = Field(description="how each phase descends")
+    classifier: ClassifierTable = Field(ClassifierTable(), description="a classifier, beside a generator or by itself")
+    training: TrainingOptions = Field(description="how each phase descends; a classifier's is [classifier.training]")
     evaluation: EvaluationOptions = Field(EvaluationOptions(), description="what is measured after each task")
     engine: EngineOptions = Field(EngineOptions(), description="on what it runs")
     strategy: StrategyOptions
+    seeds: tuple[int, ...] = Field((), description="the seeds of its studies")
+    published: tuple[PublishedRow, ...] = Field((), description="what a paper prints for it; decides nothing")
 
     @property
     def options(self) -> dict[str, Any]:
         """All options of the strategy in use."""
-        return getattr(self.strategy, self.strategy.name)
+        return self.options_of(self.strategy.name)
+
+    def options_of(self, name: str) -> dict[str, Any]:
+        """All options of a strategy."""
+        return getattr(self.strategy, name)
 
 
 def resolve(
@@ -78,7 +89,28 @@ def resolve(
         chosen[name] = catalog.check_options(catalog.find(name), chosen[name])
     defaults = catalog.check_options(entry, chosen.get(entry.name, {}))
     chosen[entry.name] = catalog.check_options(entry, defaults | dict(options or {}))
+    experiment = _validated(tables)
+    if not (beside := strategy_beside(experiment, entry.learners)):
+        return experiment
+    companion = catalog.find(beside)
+    if companion.learners not in (ANY, ("classifier",)):
+        raise RequestError(
+            f'classifier.strategy is "{beside}", which trains the {", ".join(companion.learners)}; legal: none, auto, '
+            f"{', '.join(n for n in catalog.names() if catalog.look_up(n).learners in (ANY, ('classifier',)))}."
+        )
+    chosen[beside] = catalog.check_options(companion, chosen.get(beside, {}))
     return _validated(tables)
+
+
+def strategy_beside(experiment: Experiment, learners: Sequence[str] | str) -> str:
+    """The strategy of the classifier that is trained beside the learners of the experiment's own; "" where none is."""
+    asked = experiment.classifier.strategy
+    learners = (experiment.learner,) if learners == ANY else learners
+    if asked == "none" or CLASSIFYING & set(learners):
+        return ""
+    if asked != "auto":
+        return asked
+    return {"joint": "joint", "finetune": "finetune"}.get(experiment.strategy.name, "generative_replay_classifier")
 
 
 def changed_options(experiment: Experiment, tables: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,10 +123,9 @@ def changed_options(experiment: Experiment, tables: Mapping[str, Any]) -> dict[s
 
 def to_toml(experiment: Experiment) -> str:
     """The resolved experiment as TOML. Training from it gives the same run."""
-    tables = experiment.model_dump(mode="json", exclude_none=True)
-    name = experiment.strategy.name
-    passed_in = {"passed_in": True} if experiment.strategy.passed_in else {}
-    tables["strategy"] = {"name": name, **passed_in, name: experiment.options}
+    tables = experiment.model_dump(mode="json", exclude_none=True, exclude={"seeds", "published"})
+    if not experiment.strategy.passed_in:
+        del tables["strategy"]["passed_in"]
     return tomlkit.dumps(tables)
 
 
@@ -129,13 +160,15 @@ def _validated(tables: Mapping[str, Any]) -> Experiment:
 def _keys_beside(place: list[str]) -> list[str]:
     """The legal keys of the table in which `place` lies, with their paths."""
     model: Any = Experiment
-    for name in place[:-1]:
+    for name in (name for name in place[:-1] if not name.isdigit()):  # a row of a list has its fields, and no name
         model = _model_of(model.model_fields[name].annotation)
     return [".".join([*place[:-1], name]) for name in model.model_fields]
 
 
 def _model_of(annotation: Any) -> type[BaseModel]:
-    """The model in an annotation such as `Model` or `Model | None`."""
+    """The model in an annotation such as `Model`, `Model | None` or `tuple[Model, ...]`."""
+    if typing.get_origin(annotation) is tuple:
+        return typing.get_args(annotation)[0]
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return next(part for part in typing.get_args(annotation) if part is not type(None))
     return annotation

@@ -57,9 +57,9 @@ class RunFolder:
         """The pipeline folder of a task."""
         return self.path / "models" / f"task_{task}"
 
-    def sheet(self, task: int) -> Path:
-        """The sample sheet of a task."""
-        return self.path / "samples" / f"task_{task}.png"
+    def picture(self, task: int, ending: str = "") -> Path:
+        """A picture of a task: the sample sheet, or another one by the ending of its name ("_closest")."""
+        return self.path / "samples" / f"task_{task}{ending}.png"
 
     def refuse_if_used(self, force: bool) -> None:
         """Refuse a folder that holds something; with `force`, only what is not a run."""

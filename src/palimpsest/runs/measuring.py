@@ -1,89 +1,201 @@
 """The measures of a task: sample with fixed noise, look, write down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
-from torch import Tensor
+from PIL import Image
+from torch import Tensor, nn
 
-from palimpsest.core.errors import RequestError
+from palimpsest.core.random import Address
+from palimpsest.core.term import Batch, Source
 from palimpsest.diffusion.denoiser import Denoiser
-from palimpsest.diffusion.samplers import Sampler
-from palimpsest.evaluation.evaluator import Evaluator
-from palimpsest.evaluation.evaluator_cache import load_evaluator
-from palimpsest.evaluation.measures import References, measure_generation
+from palimpsest.diffusion.samplers import Sampler, check_steps
+from palimpsest.evaluation.accuracy import predict, together
+from palimpsest.evaluation.denoising import denoising_error, predictions, spread_levels
+from palimpsest.evaluation.described import describe_samples
+from palimpsest.evaluation.measures import measure_generation, measure_groups
+from palimpsest.evaluation.memorisation import closest_pairs, memorisation, nearest
 from palimpsest.evaluation.options import EvaluationOptions
-from palimpsest.evaluation.sheet import sample_sheet, save_sheet
+from palimpsest.evaluation.replay import examine_replay
+from palimpsest.evaluation.sheet import sample_sheet
 from palimpsest.learning.devices import Machine
-from palimpsest.streams.pictures import Readable, joined
-from palimpsest.streams.stream import Stream, Task
+from palimpsest.runs.yardstick import Yardstick
+from palimpsest.streams.stream import Task
 
 SHEET_COLUMNS = 10
+PAIRS = 5
+LONG = "_long"
+
+
+@dataclass
+class Found:
+    """What was found out after a task.
+
+    measures: by name.  groups: numbers of each task and of each class seen, by name ("per_task", "per_class_long").
+    facts: whatever else stands in the task's place in results.json.  pictures: to be saved, by the end of their name.
+    """
+
+    measures: dict[str, float] = field(default_factory=dict)
+    groups: dict[str, list[dict]] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
+    pictures: dict[str, Image.Image] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def add_group(self, name: str, numbers: list[dict]) -> None:
+        """More numbers of the same tasks or classes."""
+        known = self.groups.setdefault(name, [{} for _ in numbers])
+        self.groups[name] = [old | new for old, new in zip(known, numbers, strict=True)]
 
 
 @dataclass(frozen=True)
 class Measurer:
-    """Takes the measures after each task. It has its own, read-only handle on the stream's pictures.
+    """Takes the measures after each task, by what the learners offer: noise is sampled, classes are predicted.
 
-    evaluator: None where nothing is measured.
+    yardstick: what is measured against.  first: what the first model that knew a task says about it, by task.
     """
 
-    stream: Stream
-    options: EvaluationOptions
+    yardstick: Yardstick
     sampler: Sampler
+    long_sampler: Sampler | None
     machine: Machine
     seed: int
-    evaluator: Evaluator | None = None
-    references: References = field(default_factory=References)
+    first: dict[int, Tensor] = field(default_factory=dict)
+
+    @property
+    def samplers_in_words(self) -> dict[str, str]:
+        """Such as {"own": "ddim-10", "long": "ddim-50"}."""
+        samplers = {"own": self.sampler, "long": self.long_sampler}
+        return {name: f"{sampler.name}-{sampler.steps}" for name, sampler in samplers.items() if sampler}
 
     @property
     def count(self) -> int:
-        """How many samples are drawn."""
-        return max(self.options.samples, self.options.sheet)
+        """How many samples are drawn at a time."""
+        return max(self.yardstick.options.samples, self.yardstick.options.sheet)
 
-    def draw(self, denoiser: Denoiser, check: Callable[[int], None]) -> Tensor:
-        """Samples (N, C, H, W) in [-1, 1] on the CPU, from the same noise for every task; `check` may stop it."""
-        return draw_samples(
-            denoiser, self.sampler, self.count, self.options.batch, (self.seed, "evaluation"), self.machine, check
+    def examine(
+        self,
+        task: Task,
+        learners: Mapping[str, nn.Module],
+        model: Callable[[int], Denoiser],
+        check: Callable[[int], None] = lambda drawn: None,
+    ) -> Found:
+        """All that can be found out after a task; all processes draw, and the first one measures.
+
+        model: the generator as it was after an earlier task.  check: is told how many samples are drawn, and may raise.
+        """
+        found = Found()
+        generator, classifier = offering(learners, "noise"), offering(learners, "logits")
+        if generator is not None:
+            last = task.number == len(self.yardstick.stream)
+            samplers = {"": self.sampler} | ({LONG: self.long_sampler} if last and self.long_sampler else {})
+            for suffix, sampler in samplers.items():
+                samples = self.draw(generator, sampler, check)
+                if self.machine.main:
+                    self.of_samples(found, task, samples, suffix)
+            if self.machine.main:
+                self.of_forgetting(found, task, generator, model)
+        if classifier is not None and self.machine.main:
+            self.of_classifier(found, task, classifier)
+        return found
+
+    def draw(self, denoiser: Denoiser, sampler: Sampler, check: Callable[[int], None]) -> Tensor:
+        """Samples (N, C, H, W) in [-1, 1] on the CPU, from the same noise for every task and sampler."""
+        address, batch = (self.seed, "evaluation"), self.yardstick.options.batch
+        return draw_samples(denoiser, sampler, self.count, batch, address, self.machine, check)
+
+    def of_samples(self, found: Found, task: Task, samples: Tensor, suffix: str) -> None:
+        """The measures of samples against real pictures of the classes seen so far, and the sheet."""
+        yardstick, options = self.yardstick, self.yardstick.options
+        found.pictures[suffix] = sample_sheet(samples[: options.sheet], SHEET_COLUMNS)
+        samples = samples[: options.samples]
+        if yardstick.evaluator is None:
+            return
+        if broken := int((~samples.isfinite().flatten(1).all(dim=1)).sum()):
+            found.warnings.append(f"no measures: {broken} of {len(samples)} samples hold NaN or infinite pixels")
+            return
+        made = describe_samples(samples, yardstick.evaluator, yardstick.extractor)
+        real = yardstick.reference(task)
+        measures, warnings = measure_generation(made, real, len(yardstick.stream.class_names))
+        found.warnings += warnings
+        found.facts["reference"] = len(real)
+        for name, groups in yardstick.groups(task).items():
+            numbers = measure_groups(made, real, list(groups.values()))
+            what = name.removeprefix("per_")
+            found.add_group(name + suffix, [{what: n} | each for n, each in zip(groups, numbers, strict=True)])
+        measures |= self.of_copies(found, task, samples, suffix)
+        found.measures |= {name + suffix: value for name, value in measures.items()}
+
+    def of_copies(self, found: Found, task: Task, samples: Tensor, suffix: str) -> dict[str, float]:
+        """Whether samples are copies of training pictures, and the pairs that are most alike."""
+        training, held_out = self.yardstick.training(task), self.yardstick.held_out(task)
+        samples = samples[: self.yardstick.options.memorisation]
+        if not (len(samples) and len(training) and len(held_out)):
+            return {}
+        near = nearest(samples.to(self.machine.device), training, self.yardstick.flip)
+        pair = closest_pairs(samples, near.distances, near.indices, training, PAIRS)
+        found.pictures[f"{suffix}_closest"] = sample_sheet(torch.cat(pair), len(pair[0]))
+        return {"memorisation": memorisation(near.distances, held_out)}
+
+    def of_forgetting(self, found: Found, task: Task, denoiser: Denoiser, model: Callable[[int], Denoiser]) -> None:
+        """Where, in noise levels, the model has moved away from the first models that knew the past tasks."""
+        errors = []
+        for earlier in self.yardstick.stream.tasks[: task.number]:
+            pictures = self.yardstick.probes(earlier)
+            if pictures is None:
+                return
+            address = (self.seed, "denoising error", earlier.number)
+            present = predictions(denoiser, pictures, address)
+            if earlier is task:
+                self.first[task.number] = present
+            elif earlier.number not in self.first:  # after an interruption
+                self.first[earlier.number] = predictions(model(earlier.number), pictures, address)
+            errors.append(denoising_error(present, self.first[earlier.number]))
+        if errors := errors[:-1]:
+            found.facts["denoising_error"] = {"levels": spread_levels(denoiser.process.steps), "errors": errors}
+
+    def of_classifier(self, found: Found, task: Task, classifier: nn.Module) -> None:
+        """Accuracy on the test pictures of the tasks seen so far: of all, of each task, of each class."""
+        tasks = self.yardstick.stream.tasks[: task.number]
+        said = [predict(classifier.logits, earlier.test, self.machine.device) for earlier in tasks]
+        whole = together(said)
+        found.measures |= named(whole.accuracy())
+        found.add_group(
+            "per_task", [{"task": t.number} | named(p.accuracy()) for t, p in zip(tasks, said, strict=True)]
         )
+        classes = sorted(self.yardstick.stream.seen(task.number))
+        found.add_group("per_class", [{"class": c} | named(whole.accuracy([c])) for c in classes])
 
-    def measure(self, samples: Tensor, task: Task) -> tuple[dict[str, float], list[str]]:
-        """The measures against real pictures of the classes seen so far, and warnings beside them."""
-        if self.evaluator is None:
-            return {}, []
-        reference = reference_of(self.stream, task, self.options)
-        drawn = samples[: self.options.samples]
-        return measure_generation(drawn, reference, self.evaluator, len(self.stream.class_names), self.references)
-
-    def sheet(self, samples: Tensor, path: Path) -> None:
-        """The first samples, as a picture."""
-        save_sheet(sample_sheet(samples[: self.options.sheet], SHEET_COLUMNS), path)
-
-
-def make_measurer(
-    stream: Stream,
-    options: EvaluationOptions,
-    sampler: Sampler,
-    machine: Machine,
-    seed: int,
-    say: Callable[[str], None],
-) -> Measurer:
-    """A measurer with the stream's evaluator, which is trained where it is not cached."""
-    for task in stream.tasks if options.samples else ():
-        if not len(reference_of(stream, task, options)):
-            raise RequestError(
-                f"after task {task.number} there are no {options.reference} pictures to compare samples with; give the "
-                "classes of the task some, or measure nothing with --set evaluation.samples=0."
-            )
-    evaluator = load_evaluator(stream, options.evaluator, say) if options.samples else None
-    return Measurer(stream, options, sampler, machine, seed, evaluator)
+    def of_replay(self, source: Source, due: Sequence[int], address: Address) -> dict | None:
+        """What a source replays, by the evaluator; all processes draw. None where it is not looked at."""
+        evaluator, options = self.yardstick.evaluator, self.yardstick.options
+        if evaluator is None or not options.replay or not due:
+            return None
+        with self.machine.autocast():
+            batch = Batch(options.replay, 0, address, self.machine.device, self.machine.rank, self.machine.world)
+            drawn = source.draw(batch)
+        labels = None if drawn.y is None else self.machine.gathered(drawn.y)
+        return examine_replay(evaluator.labels(self.machine.gathered(drawn.x)), due, labels)
 
 
-def reference_of(stream: Stream, task: Task, options: EvaluationOptions) -> Readable:
-    """The real pictures of the classes seen so far that samples are compared with."""
-    parts = [stream.test] if options.reference == "test" else [stream.train, stream.test]
-    return joined([part.of_classes(stream.seen(task.number)) for part in parts])
+def samplers_of(options: EvaluationOptions, denoiser: Denoiser | None) -> tuple[Sampler, Sampler | None]:
+    """The experiment's own sampler for evaluation, and the long one; no sampler has more steps than there are levels."""
+    own = Sampler(options.sampler, options.steps)
+    levels = denoiser.process.steps if denoiser else own.steps
+    check_steps(own.steps, levels)
+    if denoiser is None or not (options.samples and options.long_steps):
+        return own, None
+    return own, Sampler(options.long_sampler, min(options.long_steps, levels))
+
+
+def named(accuracy: float | None) -> dict[str, float]:
+    """An accuracy by its name; nothing where there is none."""
+    return {} if accuracy is None else {"accuracy": accuracy}
+
+
+def offering(learners: Mapping[str, nn.Module], head: str) -> nn.Module | None:
+    """The learner that answers to a head; None where none does."""
+    return next((learner for learner in learners.values() if head in learner.heads), None)
 
 
 @torch.no_grad()

@@ -3,20 +3,29 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from pathlib import Path
 
 from torch import nn
 
 from palimpsest.core.errors import Interrupted
 from palimpsest.core.files import write_atomically, write_folder
-from palimpsest.core.term import Phase
+from palimpsest.core.term import IMAGES, Phase
+from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.evaluation.sheet import save_sheet
+from palimpsest.learning.progress import taken
 from palimpsest.learning.state import numbers_of, tensors_of
+from palimpsest.models.classifier import save_classifier
 from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.display import Display
+from palimpsest.runs.findings import results_of, summarised, task_entry
 from palimpsest.runs.folder import RunFolder
-from palimpsest.runs.measuring import Measurer
+from palimpsest.runs.identity import identity
+from palimpsest.runs.measuring import Found, Measurer, offering
+from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.runs.stopping import Stop
 from palimpsest.streams.stream import Task
+
+SHOWN = ("fid", "kld", "accuracy", "fid_long", "kld_long")  # on the terminal, after each task
 
 
 class Recorder:
@@ -32,6 +41,7 @@ class Recorder:
         self.progress, self.machine = assembly.progress, assembly.machine
         self.engine = assembly.experiment.engine
         self.tasks: list[dict] = []
+        self.replayed: list[dict] = []
         self.pictures, self.saved_at = 0, time.monotonic()
         self.mark = self.logged_at = time.monotonic()
 
@@ -39,9 +49,37 @@ class Recorder:
         """A phase begins, or goes on after an interruption."""
         progress, stream = self.progress, self.assembly.stream
         classes = ", ".join(stream.class_names[c] for c in stream.tasks[progress.task - 1].classes)
-        self.display.begin(progress.task, len(stream), classes, progress.steps, progress.step)
+        self.look_at_replay(phase)
+        what = f"{classes} ({phase.learner})" if progress.beside else classes
+        self.display.begin(progress.task, len(stream), what, progress.steps, progress.step)
         self.mark = self.logged_at = time.monotonic()
         self.pictures = 0
+
+    def look_at_replay(self, phase: Phase) -> None:
+        """See what the phase replays; a teacher that is frozen dreams alike from its first step to its last."""
+        progress = self.progress
+        if progress.phase == 0:
+            self.replayed = []
+        for source in {term.source.name: term.source for term in phase.present}.values():
+            if IMAGES not in source.gives or not getattr(source, "is_synthetic", False):
+                continue
+            address = (self.assembly.plan.seed, progress.task, phase.learner, "replay")
+            seen = self.measurer.of_replay(source, progress.past.classes, address)
+            if seen:
+                self.report_replay({"source": source.name, "learner": phase.learner, **seen})
+        taken([*progress.learners.values(), *progress.teachers])  # looking is not training: these passes do not count
+
+    def report_replay(self, seen: dict) -> None:
+        """Write down what is replayed, once, and warn of classes that starve."""
+        self.replayed.append(seen)
+        if self.progress.step:  # going on after an interruption: it is written already
+            return
+        self.write("replay", **seen)
+        names = self.assembly.stream.class_names
+        if seen["starving"]:
+            starving = ", ".join(f"{names[c]} ({seen['shares'][c]:.1%})" for c in seen["starving"])
+            due = 1 / len(self.progress.past.classes)
+            self.warn(f"in what the {seen['learner']} replays, classes starve: {starving}; due to each: {due:.1%}")
 
     def after_step(self, pictures: int) -> None:
         """Count the step; every so many, write its losses, look whether to save, and whether to stop."""
@@ -96,49 +134,43 @@ class Recorder:
         """Sample, measure and write down what has been learnt after a task; stopping here loses no training."""
         self.tick()
         self.display.begin_samples(self.measurer.count)
-        samples = self.measurer.draw(learners["denoiser"], self.check)
+        found = self.measurer.examine(task, learners, self.generator_after, self.check)
         self.display.end()
         if self.machine.main:
-            measures, warnings = self.measurer.measure(samples, task)
-            for warning in warnings:
-                self.warn(warning)
-            network = learners["denoiser"].network
-            write_folder(self.folder.model(task.number), lambda place: self.assembly.pipeline.save(network, place))
-            if deliver := self.assembly.experiment.deliver:
-                self.assembly.pipeline.deliver(network, (self.folder.path / deliver).resolve())
-            self.measurer.sheet(samples, self.folder.sheet(task.number))
-            self.tasks.append(self.entry(task, measures))
-            self.write("measures", number=task.number, measures=measures)
-            self.write_results(finished=task.number == len(self.assembly.stream))
-            shown = "  ".join(f"{name} {value:.3f}" for name, value in measures.items())
-            self.display.say(f"task {task.number} is learnt  {shown}".rstrip())
+            self.keep(task, learners, found)
         self.machine.wait()
         self.mark = time.monotonic()
 
-    def entry(self, task: Task, measures: dict[str, float]) -> dict:
-        """A task's place in results.json."""
-        seconds = round(self.progress.task_seconds, 3)
-        return {"number": task.number, "classes": list(task.classes), "measures": measures, "seconds": seconds}
+    def generator_after(self, task: int) -> Denoiser:
+        """The generator as it was after an earlier task of this run."""
+        return open_pipeline(self.folder.model(task))[0].to(self.machine.device)
 
-    def write_results(self, finished: bool) -> None:
-        """Write results.json anew."""
-        assembly, experiment, evaluator = self.assembly, self.assembly.experiment, self.measurer.evaluator
-        results = {
-            "experiment": experiment.name,
-            "stream": assembly.stream.name,
-            "strategy": experiment.strategy.name,
-            "options": experiment.options,
-            "seed": experiment.seed,
-            "finished": finished,
-            "allowed_to_remember": list(assembly.remembers),
-            "tasks": self.tasks,
-            "task_count": len(assembly.stream),
-            "accuracy_matrix": [],
-            "final": self.tasks[-1]["measures"] if finished else {},
-            "cost": asdict(self.progress.cost),
-            "extractor": evaluator.record if evaluator else {},
-        }
+    def keep(self, task: Task, learners: Mapping[str, nn.Module], found: Found) -> None:
+        """Save the learners and the pictures of a task, and write down its numbers."""
+        for warning in found.warnings:
+            self.warn(warning)
+        write_folder(self.folder.model(task.number), lambda place: self.save_learners(learners, place))
+        generator = offering(learners, "noise")
+        if (deliver := self.assembly.experiment.deliver) and generator is not None:
+            self.assembly.pipeline.deliver(generator.network, (self.folder.path / deliver).resolve())
+        for ending, picture in found.pictures.items():
+            save_sheet(picture, self.folder.picture(task.number, ending))
+        self.tasks.append(task_entry(task, found, self.replayed, self.progress.task_seconds))
+        stream, measures = self.assembly.stream, self.tasks[-1]["measures"]
+        if finished := task.number == len(stream):
+            measures |= summarised(self.tasks, stream)
+        self.write("measures", number=task.number, measures=measures)
+        results = results_of(self.assembly, self.measurer, self.tasks, finished)
         write_atomically(self.folder.results, json.dumps(results, indent=2).encode())
+        shown = "  ".join(f"{name} {measures[name]:.3f}" for name in SHOWN if name in measures)
+        self.display.say(f"task {task.number} is learnt  {shown}".rstrip())
+
+    def save_learners(self, learners: Mapping[str, nn.Module], place: Path) -> None:
+        """What came out: the generator as a pipeline folder, the classifier as two files beside it."""
+        if (generator := offering(learners, "noise")) is not None:
+            self.assembly.pipeline.save(generator.network, place)
+        if (classifier := offering(learners, "logits")) is not None:
+            save_classifier(classifier, place)
 
     def warn(self, sentence: str) -> None:
         """A warning, to the log and to the person."""
@@ -153,8 +185,9 @@ class Recorder:
     def tick(self) -> None:
         """Take the time since the last look into the cost."""
         now = time.monotonic()
-        self.progress.cost.seconds += now - self.mark
-        self.progress.task_seconds += now - self.mark
+        self.progress.spending.seconds += now - self.mark
+        if not self.progress.is_beside:
+            self.progress.task_seconds += now - self.mark
         self.mark = now
 
     def check(self, drawn: int) -> None:
@@ -172,12 +205,3 @@ class Recorder:
     def minutes_since_save_are_up(self) -> bool:
         """Whether it is time for a checkpoint, by the first process's clock."""
         return self.machine.main and time.monotonic() - self.saved_at > 60 * self.engine.checkpoint_minutes
-
-
-def identity(assembly: Assembly) -> dict:
-    """What a checkpoint must share with a run to belong to it: all that decides the numbers."""
-    experiment, stream = assembly.experiment, assembly.stream
-    tables = json.loads(experiment.model_dump_json(exclude={"engine", "about", "deliver", "strategy"}))
-    strategy = {"name": experiment.strategy.name, "passed_in": experiment.strategy.passed_in, **experiment.options}
-    pictures = {str(task.number): [list(task.classes), len(task.train), len(task.test)] for task in stream.tasks}
-    return tables | {"strategy": strategy, "precision": experiment.engine.precision, "pictures": pictures}

@@ -19,10 +19,12 @@ from palimpsest.runs.config import Experiment, changed_options, resolve, to_toml
 from palimpsest.runs.display import Display
 from palimpsest.runs.environment import describe_environment
 from palimpsest.runs.folder import RunFolder, open_folder
-from palimpsest.runs.measuring import Measurer, make_measurer
-from palimpsest.runs.recorder import Recorder, identity
+from palimpsest.runs.identity import difference, identity
+from palimpsest.runs.measuring import Measurer, offering, samplers_of
+from palimpsest.runs.recorder import Recorder
 from palimpsest.runs.stopping import stoppable
 from palimpsest.runs.tables import read_experiment
+from palimpsest.runs.yardstick import make_yardstick
 from palimpsest.streams.stream import Stream, from_tasks
 
 PYTHON = "python"  # the name of a stream or strategy that was passed in
@@ -171,20 +173,13 @@ def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -
     return numbers["results"]
 
 
-def difference(before: Mapping, after: Mapping, place: str = "") -> str:
-    """The dotted key of the first thing that differs."""
-    for key in before.keys() | after.keys():
-        one, other = before.get(key), after.get(key)
-        if one != other:
-            both = isinstance(one, Mapping) and isinstance(other, Mapping)
-            return difference(one, other, f"{place}{key}.") if both else f"{place}{key}"
-    return place
-
-
 def measurer_of(assembly: Assembly, display: Display) -> Measurer:
     """The measurer of an assembly."""
-    options, seed = assembly.experiment.evaluation, assembly.experiment.seed
-    return make_measurer(assembly.stream, options, assembly.sampler, assembly.machine, seed, display.say)
+    experiment, machine = assembly.experiment, assembly.machine
+    samplers = samplers_of(experiment.evaluation, offering(assembly.progress.learners, "noise"))
+    flip = experiment.stream.flip
+    yardstick = make_yardstick(assembly.stream, experiment.evaluation, flip, machine.device, display.say)
+    return Measurer(yardstick, *samplers, machine, experiment.seed)
 
 
 def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Display, tasks: list[dict]) -> Run:

@@ -22,6 +22,7 @@ class Dreams:
     sampler: Sampler
     name: str = "dreams"
     gives: ClassVar[frozenset[str]] = frozenset({IMAGES, TRUE_NOISE})
+    is_synthetic: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.denoiser is not None:

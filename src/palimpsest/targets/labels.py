@@ -28,13 +28,16 @@ class Label:
 
 @dataclass(frozen=True)
 class Soft:
-    """A teacher's probabilities at temperature T: −T² Σ softmax(z_teacher / T) · ln softmax(z_θ / T) (Hinton et al. 2015).
+    """A teacher's probabilities at temperature T (Hinton et al. 2015), p = softmax(z_teacher / T), q = softmax(z_θ / T).
+
+    −T² Σ p ln q, or reversed −T² Σ q ln p, whose least value is where all of q lies on the teacher's likeliest class.
 
     teacher: a learner with the head `logits`; None before there is one.
     """
 
     teacher: nn.Module | None
     temperature: float = 2.0
+    reverse: bool = False
     name: str = "teacher.soft"
     head: ClassVar[str] = "logits"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES})
@@ -44,11 +47,13 @@ class Soft:
         return self.teacher is not None
 
     def answer(self, question: Images) -> Tensor:
-        return (self.teacher({"logits": question})["logits"] / self.temperature).softmax(-1)
+        """ln p, float (B, classes)."""
+        return (self.teacher({"logits": question})["logits"] / self.temperature).log_softmax(-1)
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
         said = (said / self.temperature).log_softmax(-1)
-        return -(self.temperature**2) * (wanted * said).sum(-1)
+        weighing, weighed = (said, wanted) if self.reverse else (wanted, said)
+        return -(self.temperature**2) * (weighing.exp() * weighed).sum(-1)
 
 
 label = Label()

@@ -1,0 +1,34 @@
+"""What commands show when they are done."""
+
+from pathlib import Path
+
+import typer
+
+
+def show(run: object, model: Path | None = None) -> None:
+    """The result table of a run, its page, and where its files are; said by the first process alone."""
+    from palimpsest.reports.page import write_report
+    from palimpsest.reports.results import load_results
+    from palimpsest.reports.table import run_table
+
+    if not run.results:
+        return
+    print_rich(run_table(load_results(run.path)))
+    report = write_report([run.path], run.path / "report.html", defaults=defaults(), force=True)
+    last = len(run.results["tasks"])
+    typer.echo(f"run      {run.path}\nmodel    {model or run.path / 'models' / f'task_{last}'}")
+    typer.echo(f"samples  {run.path / 'samples' / f'task_{last}.png'}\nreport   {report}")
+
+
+def defaults() -> dict[str, dict[str, object]]:
+    """The options of all strategies: a table names those that differ."""
+    from palimpsest.strategies import catalog
+
+    return {name: {o.name: o.default for o in catalog.look_up(name).options} for name in catalog.names()}
+
+
+def print_rich(thing: object) -> None:
+    """Print what rich can print."""
+    from rich.console import Console
+
+    Console(highlight=False).print(thing)

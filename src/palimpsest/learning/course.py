@@ -1,0 +1,54 @@
+"""A strategy at work in a run: its phases in order, and what the earlier ones left behind."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from palimpsest.core.term import Phase, Strategy
+from palimpsest.learning.past import Now, Past, Teacher, frozen
+from palimpsest.learning.progress import Progress
+
+
+@dataclass(frozen=True)
+class Course:
+    """A strategy by name, the learner that it trains where it serves any, and what it may see of the past.
+
+    strategy: with its options filled in, (now, past) → phase.
+    """
+
+    name: str
+    strategy: Strategy
+    learner: str
+    keeps: frozenset[str]
+
+    def phases(self, now: Now, past: Past) -> Phase | Iterator[Phase]:
+        """What the strategy gives for the present task."""
+        return self.strategy(replace(now, learner=self.learner), past.seen_by(self.keeps, self.learner))
+
+
+def phases(courses: Sequence[Course], now: Now, progress: Progress) -> Iterator[Phase]:
+    """The phases still to be trained, course by course.
+
+    A generator of phases is told what each one left behind, as a frozen learner; those that were finished before an
+    interruption answer from the checkpoint. A strategy of one phase asks for nothing, and nothing is kept for it.
+    """
+    number = 0
+    for course in courses:
+        made = course.phases(now, progress.past)
+        asks = not isinstance(made, Phase)
+        remaining, left = made if asks else alone(made), None
+        while True:
+            try:
+                phase = remaining.send(left)
+            except StopIteration:
+                break
+            if number == len(progress.finished):
+                yield phase
+                left_behind = frozen(progress.best[phase.learner]) if asks else Teacher()
+                progress.finished.append((phase.learner, left_behind))
+                progress.phase, progress.step = progress.phase + 1, 0
+            left, number = progress.finished[number][1], number + 1
+
+
+def alone(phase: Phase) -> Iterator[Phase]:
+    """A strategy of one phase as one of several."""
+    yield phase

@@ -1,0 +1,86 @@
+"""A classifier: a network that says which class a picture shows."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from palimpsest.core.errors import RequestError
+from palimpsest.core.images import Images, Noised
+from palimpsest.core.random import Random, seed_of
+from palimpsest.models.cnn import CNN
+from palimpsest.models.options import ClassifierOptions
+
+STEM = "classifier"
+
+
+class Classifier(nn.Module):
+    """A learner that says which class a picture shows.
+
+    network: pictures float (B, C, H, W) in [-1, 1] to logits (B, classes), one head over all classes from the start.
+    options: what the network was built from.  shape: (C, H, W) of its pictures.  classes: of the whole stream.
+    passes: how many pictures have gone through the network.
+    """
+
+    head = "logits"
+    heads = ("logits",)
+
+    def __init__(
+        self, network: nn.Module, options: ClassifierOptions, shape: tuple[int, int, int], classes: int
+    ) -> None:
+        super().__init__()
+        self.network, self.options = network, options
+        self.shape, self.classes = tuple(shape), classes
+        self.passes = 0
+
+    def forward(self, questions: Mapping[str, Images]) -> dict[str, Tensor]:
+        """The logits float32 (B, classes) of each question, by head."""
+        return {head: self.logits(asked.x) for head, asked in questions.items()}
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits float32 (B, classes) of pictures (B, C, H, W) in [-1, 1]; B may be 0."""
+        self.passes += len(x)
+        return self.network(x).float()
+
+    def pose(self, head: str, drawn: Images | Noised, random: Random) -> Images:
+        """What was drawn as a question to `head`: the view that is meant for it."""
+        if head not in self.heads:
+            raise RequestError(
+                f'a classifier was asked for its head "{head}", and it has only "logits"; '
+                "give the term a target that asks for classes: label, past.classifier.soft()."
+            )
+        return drawn.seen_by(head)
+
+
+def build_classifier(options: ClassifierOptions, shape: tuple[int, int, int], classes: int, seed: int) -> Classifier:
+    """An untrained classifier of pictures of `shape` (C, H, W), with initial weights from `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed_of(seed, "classifier", "initial weights"))
+        return Classifier(CNN(shape, classes, options.dropout), options, shape, classes)
+
+
+def save_classifier(classifier: Classifier, folder: Path) -> None:
+    """Write classifier.safetensors, and classifier.json with what it takes to build the network again."""
+    made = {"options": classifier.options.model_dump(), "shape": classifier.shape, "classes": classifier.classes}
+    save_file(
+        {name: value.contiguous() for name, value in classifier.state_dict().items()}, folder / f"{STEM}.safetensors"
+    )
+    (folder / f"{STEM}.json").write_text(json.dumps(made, indent=2), encoding="utf-8")
+
+
+def open_classifier(folder: Path) -> Classifier | None:
+    """The classifier that `save_classifier` wrote into a folder, in evaluation mode; None where there is none."""
+    record = folder / f"{STEM}.json"
+    if not record.exists():
+        return None
+    try:
+        made = json.loads(record.read_text(encoding="utf-8"))
+        options = ClassifierOptions(**made["options"])
+        classifier = build_classifier(options, tuple(made["shape"]), made["classes"], 0)
+        classifier.load_state_dict(load_file(folder / f"{STEM}.safetensors"))
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise RequestError(f"the classifier in {folder} cannot be opened: {str(error).splitlines()[0]}") from error
+    return classifier.eval().requires_grad_(False)

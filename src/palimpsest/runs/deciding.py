@@ -1,0 +1,40 @@
+"""What decides a run's numbers, by dotted key: what two runs differ in."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from palimpsest.runs.config import Experiment, strategy_beside, to_toml
+from palimpsest.strategies import catalog
+
+NOTHING = ("about", "deliver", "stream.path", "stream.on_device")  # words, and places
+
+
+def leaves(experiment: Experiment) -> dict[str, Any]:
+    """All that decides a run's numbers, by dotted key: an experiment without the engine, but with its precision."""
+    options = {name: experiment.options_of(name) for name in deciding(experiment)}
+    tables = tomllib.loads(to_toml(experiment)) | {"engine": {"precision": experiment.engine.precision}}
+    tables |= {"strategy": {"name": experiment.strategy.name, **options}}
+    return {key: value for key, value in flat(tables) if key not in NOTHING}
+
+
+def deciding(experiment: Experiment) -> tuple[str, ...]:
+    """The strategies whose options decide a run: its own, and that of the classifier beside it where there is one."""
+    own = experiment.strategy.name
+    beside = strategy_beside(experiment, catalog.look_up(own).learners)
+    return (own, beside) if beside not in ("", own) else (own,)
+
+
+def flat(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested tables by dotted key."""
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def first_difference(one: Experiment, other: Experiment) -> str:
+    """The key of the first thing that decides numbers and is not the same in both; "" where all is."""
+    here, there = leaves(one), leaves(other)
+    return next((key for key in {**here, **there} if here.get(key) != there.get(key)), "")

@@ -1,0 +1,185 @@
+"""Measure a run or a model again: with other samplers, other features, or on other data."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from palimpsest.core.errors import RequestError
+from palimpsest.core.files import write_atomically
+from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.evaluation.sheet import save_sheet
+from palimpsest.learning.devices import Machine, find_machine
+from palimpsest.models.classifier import open_classifier
+from palimpsest.runs.config import Experiment, resolve, to_toml
+from palimpsest.runs.display import Display
+from palimpsest.runs.findings import measured, summarised, task_entry
+from palimpsest.runs.folder import RunFolder, open_folder
+from palimpsest.runs.measuring import Measurer, offering, samplers_of
+from palimpsest.runs.pipelines import open_pipeline
+from palimpsest.runs.tables import read_experiment
+from palimpsest.runs.yardstick import make_yardstick
+from palimpsest.streams.open import open_stream
+from palimpsest.streams.stream import Stream
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated: models by the number of the task after which they were saved, and the run they come from.
+
+    known: the results of that run, or what stands for them where a single model is evaluated.
+    """
+
+    place: Path
+    models: Mapping[int, Path]
+    experiment: Experiment
+    known: Mapping[str, Any]
+
+    def learners(self, task: int, machine: Machine) -> dict[str, nn.Module]:
+        """What was learnt by the end of a task."""
+        folder, found = self.models[task], {}
+        if (folder / "model_index.json").exists():
+            found["denoiser"] = open_pipeline(folder)[0].to(machine.device)
+        if (classifier := open_classifier(folder)) is not None:
+            found["classifier"] = classifier.to(machine.device)
+        return found
+
+    def generator(self, task: int, machine: Machine) -> Denoiser:
+        """The generator by the end of a task."""
+        return self.learners(task, machine)["denoiser"]
+
+
+def evaluate(
+    place: str | Path,
+    *,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    device: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    display: Display | None = None,
+) -> dict[str, Any]:
+    """The measures of all models of a run, or of one model, as results.json would hold them.
+
+    place: a run directory, or a diffusers pipeline folder.  data: other pictures to measure against (a folder of class
+    folders, or of parquet), cut into the run's tasks; a model needs it, and all its classes are one task.
+    out: a new folder for results.json, config.toml and the sample sheets, which `compare` and `report` read like a run.
+    set: settings such as {"evaluation.steps": 50}. Nothing is written without `out`.
+    Raises RequestError for a place without models, and for data of another shape or with other classes.
+    """
+    display = display or Display()
+    settings = dict(set or {}) | ({} if device is None else {"engine.device": device})
+    subject = open_subject(Path(place), data, settings)
+    folder = RunFolder(Path(out)) if out else None
+    if folder:
+        folder.refuse_if_used(force=False)
+    machine = find_machine(subject.experiment.engine)
+    stream = open_stream(subject.experiment.stream, subject.experiment.seed, machine.device)
+    check_fit(subject, stream, machine)
+    measurer = make_measurer(subject, stream, machine, display)
+    tasks, pictures = [], {}
+    for task in stream.tasks:
+        if task.number not in subject.models:
+            continue
+        display.begin_samples(measurer.count)
+        found = measurer.examine(
+            task,
+            subject.learners(task.number, machine),
+            lambda number: subject.generator(number, machine),
+            display.step,
+        )
+        display.end()
+        for warning in found.warnings:
+            display.say(f"warning: {warning}")
+        tasks.append(task_entry(task, found, [], 0.0))
+        pictures |= {(task.number, ending): picture for ending, picture in found.pictures.items()}
+    finished = len(tasks) == len(stream)
+    if finished:
+        tasks[-1]["measures"] |= summarised(tasks, stream)
+    results = dict(subject.known) | {"finished": finished} | measured(stream, measurer, tasks, finished)
+    if folder:
+        write(folder, subject.experiment, results, pictures)
+    return results
+
+
+def open_subject(place: Path, data: str | Path | None, settings: dict[str, Any]) -> Subject:
+    """The run or the model in a place, and the experiment that it is to be measured by."""
+    if data is not None:
+        there = Path(data)
+        if not there.is_dir():
+            raise RequestError(f"--data {data} is not a folder; give a folder of class folders, or of parquet.")
+        settings = {"stream.name": there.resolve().name, "stream.path": str(there.resolve().parent), **settings}
+    if (place / "model_index.json").exists() and not (place / "run").exists():
+        return open_single(place, data, settings)
+    folder = open_folder(place)
+    models = {int(path.name.removeprefix("task_")): path for path in (folder.path / "models").glob("task_*")}
+    if not models:
+        raise RequestError(f"{place} has no model yet: its first task is not finished.")
+    tables = read_experiment(folder.config)
+    if tables["strategy"].pop("passed_in", False):  # its name says nothing here, and it trains nothing
+        tables["strategy"] = {"name": "finetune"}
+    if tables["stream"]["name"] == "python" and data is None:
+        raise RequestError(f"the stream of {place} was passed in from Python; say what to measure against with --data.")
+    known = json.loads(folder.results.read_text(encoding="utf-8"))
+    return Subject(place, dict(sorted(models.items())), resolve(tables, settings=settings), known)
+
+
+def open_single(place: Path, data: str | Path | None, settings: dict[str, Any]) -> Subject:
+    """A model that belongs to no run."""
+    if data is None:
+        raise RequestError(f"{place} is one model and not a run; say what to measure it against with --data.")
+    channels, height, _ = open_pipeline(place)[0].shape
+    tables = {
+        "name": place.resolve().name,
+        "strategy": {"name": "finetune"},
+        "stream": {"tasks": 1, "size": height, "channels": channels},
+        "training": {"steps": 1},
+    }
+    known = {
+        "experiment": tables["name"],
+        "stream": Path(data).resolve().name,
+        "strategy": "given model",
+        "options": {},
+        "seed": 0,
+        "allowed_to_remember": [],
+        "cost": {},
+    }
+    return Subject(place, {1: place}, resolve(tables, settings=settings), known)
+
+
+def check_fit(subject: Subject, stream: Stream, machine: Machine) -> None:
+    """Refuse pictures of another shape, and other classes than the run's."""
+    learners = subject.learners(min(subject.models), machine)
+    if not learners:
+        raise RequestError(f"{subject.place} holds neither a generator nor a classifier.")
+    for learner in learners.values():
+        if learner.shape != stream.shape:
+            raise RequestError(
+                f"the model works on pictures of shape {learner.shape} (C, H, W), and the data has {stream.shape}; set "
+                "stream.size and stream.channels."
+            )
+    names = subject.known.get("class_names", list(stream.class_names))
+    if len(names) != len(stream.class_names):
+        raise RequestError(
+            f"the run has {len(names)} classes, and the data {len(stream.class_names)}; give data with the run's classes."
+        )
+
+
+def make_measurer(subject: Subject, stream: Stream, machine: Machine, display: Display) -> Measurer:
+    """The measurer of an evaluation."""
+    experiment = subject.experiment
+    learners = subject.learners(min(subject.models), machine)
+    samplers = samplers_of(experiment.evaluation, offering(learners, "noise"))
+    yardstick = make_yardstick(stream, experiment.evaluation, experiment.stream.flip, machine.device, display.say)
+    return Measurer(yardstick, *samplers, machine, experiment.seed)
+
+
+def write(folder: RunFolder, experiment: Experiment, results: Mapping[str, Any], pictures: Mapping) -> None:
+    """The folder that `compare` and `report` read."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    for (task, ending), picture in pictures.items():
+        save_sheet(picture, folder.picture(task, ending))
+    write_atomically(folder.config, to_toml(experiment).encode())
+    write_atomically(folder.results, json.dumps(results, indent=2).encode())

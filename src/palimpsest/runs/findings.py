@@ -1,0 +1,68 @@
+"""What a run has found out, as results.json holds it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from palimpsest.evaluation.forgetting import summaries
+from palimpsest.runs.assembly import Assembly
+from palimpsest.runs.measuring import Found, Measurer
+from palimpsest.streams.stream import Stream, Task
+
+
+def task_entry(task: Task, found: Found, replayed: list[dict], seconds: float) -> dict:
+    """A task's place among the results."""
+    entry = {
+        "number": task.number,
+        "classes": list(task.classes),
+        "measures": found.measures,
+        "seconds": round(seconds, 3),
+        **found.groups,
+        **found.facts,
+    }
+    return entry | ({"replay": replayed} if replayed else {})
+
+
+def summarised(tasks: Sequence[dict], stream: Stream) -> dict[str, float]:
+    """What the accuracies after all tasks come to; nothing without a classifier."""
+    return summaries(accuracy_matrix(tasks), [len(task.test) for task in stream])
+
+
+def accuracy_matrix(tasks: Sequence[dict]) -> list[list[float]]:
+    """Rows: after each task; columns: accuracy on the test pictures of each task so far. Empty without a classifier."""
+    rows = [[part.get("accuracy") for part in task.get("per_task", [])] for task in tasks]
+    return rows if all(row and None not in row for row in rows) else []
+
+
+def measured(stream: Stream, measurer: Measurer, tasks: Sequence[dict], finished: bool) -> dict:
+    """What was measured, how, and against what."""
+    yardstick = measurer.yardstick
+    return {
+        "class_names": list(stream.class_names),
+        "tasks": list(tasks),
+        "task_count": len(stream),
+        "accuracy_matrix": accuracy_matrix(tasks),
+        "final": tasks[-1]["measures"] if finished else {},
+        "extractor": yardstick.extractor.record if yardstick.extractor else {},
+        "evaluator": yardstick.evaluator.record if yardstick.evaluator else {},
+        "samplers": measurer.samplers_in_words,
+        "counts": {"samples": yardstick.options.samples, "reference": [task.get("reference", 0) for task in tasks]},
+    }
+
+
+def results_of(assembly: Assembly, measurer: Measurer, tasks: list[dict], finished: bool) -> dict:
+    """Everything in results.json."""
+    experiment, progress = assembly.experiment, assembly.progress
+    results = {
+        "experiment": experiment.name,
+        "stream": assembly.stream.name,
+        "strategy": experiment.strategy.name,
+        "options": experiment.options,
+        "seed": experiment.seed,
+        "finished": finished,
+        "allowed_to_remember": list(assembly.remembers),
+        "cost": asdict(progress.cost),
+    }
+    if progress.beside:
+        results["cost"]["classifier"] = asdict(progress.beside_cost)
+        results["classifier_remembers"] = sorted(assembly.plan.courses[0].keeps)
+    return results | measured(assembly.stream, measurer, tasks, finished)

@@ -1,0 +1,128 @@
+"""The runs of a study: strategies × seeds × settings, each resolved, named, and told from the others."""
+
+import hashlib
+import itertools
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from palimpsest.core.errors import RequestError
+from palimpsest.runs.axes import combinations, owner_of
+from palimpsest.runs.config import Experiment, resolve, to_toml
+from palimpsest.runs.deciding import deciding, leaves
+from palimpsest.strategies import catalog
+
+LONGEST = 40  # characters of a value in a folder's name
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a study. name: of its folder.  settings: by dotted key, as `train --set` takes them."""
+
+    name: str
+    strategy: str
+    seed: int
+    settings: Mapping[str, Any]
+    experiment: Experiment
+
+
+@dataclass(frozen=True)
+class Method:
+    """A strategy with the settings that it is run with."""
+
+    strategy: str
+    settings: Mapping[str, Any]
+
+
+def methods_of(tables: Mapping[str, Any], strategies: Sequence[str], axes: Mapping[str, Sequence[Any]]) -> list[Method]:
+    """Strategies × settings. What is set in a strategy's table varies only the methods that it decides."""
+    decided_by = {strategy: deciding(resolve(tables, strategy)) for strategy in strategies}
+    known = {name for names in decided_by.values() for name in names}
+    for key in axes:
+        if owner_of(key) not in ("", *known):
+            catalog.look_up(owner_of(key))
+            raise RequestError(
+                f'"{key}" is set, and no run of the study has that strategy; those that have options here are '
+                f"{', '.join(sorted(known))}."
+            )
+    return [
+        Method(strategy, settings)
+        for strategy in strategies
+        for settings in combinations({key: axes[key] for key in axes if owner_of(key) in ("", *decided_by[strategy])})
+    ]
+
+
+def published_methods(
+    experiment: Experiment, strategies: Sequence[str], axes: Mapping[str, Sequence[Any]]
+) -> list[Method]:
+    """The methods of the published rows; some strategies' alone where `strategies` names any."""
+    if not experiment.published:
+        raise RequestError(f"the experiment {experiment.name} has no published rows; it needs a [[published]] list.")
+    there = dict.fromkeys(row.strategy for row in experiment.published)
+    for name in strategies:
+        if name not in there:
+            raise RequestError(
+                f"no published row of {experiment.name} has the strategy {name}; legal: {', '.join(there)}."
+            )
+    for key in axes:
+        if owner_of(key):
+            raise RequestError(
+                f'"{key}" is set, and the published rows say themselves what their strategies\' options are.'
+            )
+    return [
+        Method(
+            row.strategy, {f"strategy.{row.strategy}.{name}": value for name, value in row.options.items()} | settings
+        )
+        for row in experiment.published
+        if row.strategy in (strategies or there)
+        for settings in combinations(axes)
+    ]
+
+
+def published_of(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """What `reports.published` needs of an experiment: name, seeds, resolved tables, and rows with all their options.
+
+    tables: as `read_experiment` gives them. Raises RequestError for an experiment without published rows.
+    """
+    experiment = resolve(tables)
+    methods = published_methods(experiment, (), {})
+    rows = [
+        {**row.model_dump(), "options": resolve(tables, method.strategy, settings=method.settings).options}
+        for row, method in zip(experiment.published, methods, strict=True)
+    ]
+    settings = tomllib.loads(to_toml(experiment))
+    return {"experiment": experiment.name, "seeds": list(experiment.seeds), "settings": settings, "rows": rows}
+
+
+def plan(tables: Mapping[str, Any], methods: Sequence[Method], seeds: Sequence[int]) -> tuple[Planned, ...]:
+    """Every method with every seed, seed by seed, so that a study that is cut off has all methods on equal seeds.
+
+    Raises RequestError for a combination that is no experiment, and for two runs that would be the same.
+    """
+    planned: dict[str, Planned] = {}
+    for seed, method in itertools.product(seeds, methods):
+        experiment = resolve(tables, method.strategy, settings={**method.settings, "seed": seed})
+        name = name_of(experiment, resolve(tables, method.strategy))
+        if name in planned:
+            raise RequestError(
+                f"two runs of the study would be the same, {name}; name every strategy, seed and value once."
+            )
+        planned[name] = Planned(name, method.strategy, seed, method.settings, experiment)
+    return tuple(planned.values())
+
+
+def name_of(experiment: Experiment, plain: Experiment) -> str:
+    """STRATEGY[-changed settings]-seedN; the strategy's own options go by their names alone."""
+    before, own = leaves(plain), f"strategy.{experiment.strategy.name}."
+    changed = {key: value for key, value in leaves(experiment).items() if before.get(key) != value and key != "seed"}
+    parts = [f"{key.removeprefix(own)}{safe(value)}" for key, value in changed.items()]
+    return "-".join([experiment.strategy.name, *parts, f"seed{experiment.seed}"])
+
+
+def safe(value: Any) -> str:
+    """A value in letters that every file system takes; where some are lost, a digest tells it from others."""
+    text = str(value)
+    plain = re.sub(r"[^A-Za-z0-9.+-]+", "_", text).strip("_")[:LONGEST]
+    return plain if plain == text else f"{plain}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"

@@ -1,0 +1,21 @@
+"""A row of a published table, as an experiment's [[published]] holds it."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Value = tuple[float, float]
+
+
+class PublishedRow(BaseModel):
+    """What a paper prints for one method, each number as [mean, standard error] over the paper's seeds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    table: str = Field(description="the tables of the paper that print it")
+    strategy: str = Field(description="one of `palimpsest list strategies`")
+    options: dict[str, Any] = Field({}, description="of the strategy; the others are the experiment's")
+    fid: Value | None = Field(None, description="Fréchet distance, lower is better")
+    kld: Value | None = Field(None, description="of the class frequencies, in nats, lower is better")
+    accuracy: Value | None = Field(None, description="of the continually trained classifier, 0 to 1")
+    note: str = Field("", description="what has to be known to read it rightly")

@@ -1,0 +1,162 @@
+"""A study: strategies × seeds × settings of one experiment, each a run in a process of its own."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from palimpsest.core.errors import Interrupted, RequestError, RunError
+from palimpsest.runs import children
+from palimpsest.runs.axes import listed, parse_seeds
+from palimpsest.runs.children import Child
+from palimpsest.runs.config import Experiment, resolve
+from palimpsest.runs.grid import Method, methods_of, plan, published_methods
+from palimpsest.runs.stopping import stoppable
+from palimpsest.runs.study_display import StudyDisplay
+from palimpsest.runs.tables import read_experiment
+
+PAUSE = 0.2  # seconds between two looks at the runs
+
+
+@dataclass(frozen=True)
+class StudyOutcome:
+    """How a study ended.
+
+    out: its folder.  finished: the folders of the runs that are done.  failed: why the others are not, by folder.
+    """
+
+    out: Path
+    finished: tuple[Path, ...]
+    failed: Mapping[Path, str]
+
+    def check(self) -> None:
+        """Raise RunError where a run failed, naming each with what it said last, and its log."""
+        if self.failed:
+            named = "; ".join(f"{path.name}: {why} (see {path}.log)" for path, why in self.failed.items())
+            count = len(self.failed) + len(self.finished)
+            raise RunError(f"{len(self.failed)} of {count} runs failed, and the same command tries them again: {named}")
+
+
+def study(
+    experiment: str | Path = "digits",
+    *,
+    strategies: str | Sequence[str] | None = None,
+    seeds: str | Sequence[int] | None = None,
+    set: Mapping[str, Sequence[Any]] | None = None,
+    jobs: int = 1,
+    out: str | Path,
+    published: bool = False,
+    display: StudyDisplay | None = None,
+) -> StudyOutcome:
+    """Run what is missing of strategies × seeds × settings under one experiment, and go on with what was cut off.
+
+    experiment: a name from `palimpsest list experiments`, or a TOML file.  strategies, seeds: sequences, or texts with
+    commas; default the experiment's own strategy, and its `seeds` or else its seed.  set: the values that each dotted
+    key takes; a key below strategy.NAME varies that strategy alone.  published: exactly the experiment's published rows
+    (those of `strategies` where some are named).  out: each run lies in OUT/STRATEGY[-changed settings]-seedN, and what
+    it says in a .log beside it.
+
+    jobs: so many runs at a time, each with an equal share of the CPU's cores as its threads, unless `set` or the
+    experiment gives engine.threads. The number of threads decides a run's bits, so that studies with another number of
+    jobs agree up to rounding; a run that is resumed keeps its own.
+
+    Raises RequestError before anything is started where any run would be refused, or where OUT has a run of the same
+    name with another configuration; Interrupted, with the runs' states saved, on Ctrl-C and SIGTERM. A run that fails
+    does not stop the others: see `StudyOutcome.check`.
+    """
+    if jobs < 1:
+        raise RequestError(f"--jobs is how many runs go on at a time, from 1, and was given {jobs}.")
+    tables = read_experiment(experiment)
+    plain, axes = resolve(tables), listed(set or {})
+    methods = chosen_methods(tables, plain, strategies, axes, published)
+    planned = plan(tables, methods, parse_seeds(seeds if seeds is not None else plain.seeds or (plain.seed,)))
+    folder = Path(out)
+    if (folder / "config.toml").exists():
+        raise RequestError(f"{folder} is a run, and a study's folder holds runs; choose another --out.")
+    runs = [children.find(each, folder) for each in planned]
+    make(folder)
+    explicit = "engine.threads" in axes or plain.engine.threads
+    threads = 0 if explicit else max(cores() // jobs, 1)
+    display = display or StudyDisplay()
+    display.say(opening(runs, jobs, threads))
+    work(runs, str(experiment), jobs, threads, display)
+    return StudyOutcome(
+        out=folder,
+        finished=tuple(run.path for run in runs if run.state == "done"),
+        failed={run.path: run.why for run in runs if run.state == "failed"},
+    )
+
+
+def chosen_methods(
+    tables: Mapping[str, Any],
+    experiment: Experiment,
+    strategies: str | Sequence[str] | None,
+    axes: Mapping[str, Sequence[Any]],
+    published: bool,
+) -> list[Method]:
+    """What is compared: strategies × settings, or the published rows."""
+    names = strategies.split(",") if isinstance(strategies, str) else list(strategies or ())
+    names = [name.strip() for name in names]
+    if published:
+        return published_methods(experiment, names, axes)
+    return methods_of(tables, names or [experiment.strategy.name], axes)
+
+
+def make(folder: Path) -> None:
+    """Make the study's folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"nothing can be written to {folder} ({error.strerror}); choose another --out.") from error
+
+
+def opening(runs: Sequence[Child], jobs: int, threads: int) -> str:
+    """What is going to be done, in a line."""
+    done, resumed = len(in_state(runs, "done")), sum(run.resumed for run in in_state(runs, "waiting"))
+    share = f"{threads} of {cores()} cores each" if threads else "with the threads that were asked for"
+    return f"{len(runs)} runs: {done} done before, {resumed} to go on with; {jobs} at a time, {share}"
+
+
+def work(runs: Sequence[Child], experiment: str, jobs: int, threads: int, display: StudyDisplay) -> None:
+    """See all runs to their end, so many at a time; on the wish to stop, let those at work save their states."""
+    asked = False
+    with stoppable() as stop, display:
+        try:
+            while at_work(runs) or (in_state(runs, "waiting") and not stop.asked):
+                if stop.asked and not asked:
+                    asked = True
+                    display.say("stopping: the runs at work save their states")
+                    stop_all(runs)
+                if not asked:
+                    for run in in_state(runs, "waiting")[: jobs - len(at_work(runs))]:
+                        children.start(run, experiment, threads)
+                display.show(runs)
+                time.sleep(PAUSE)
+                for run in at_work(runs):
+                    children.look(run, stopping=asked)
+        finally:
+            display.show(runs)
+            stop_all(runs)  # none is left but where something was raised above
+    if in_state(runs, "waiting") or in_state(runs, "interrupted"):
+        raise Interrupted
+
+
+def in_state(runs: Sequence[Child], state: children.State) -> list[Child]:
+    return [run for run in runs if run.state == state]
+
+
+def at_work(runs: Sequence[Child]) -> list[Child]:
+    return in_state(runs, "running")
+
+
+def stop_all(runs: Sequence[Child]) -> None:
+    """Ask the runs at work to save their states and end."""
+    for run in at_work(runs):
+        children.stop(run)
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,87 @@
+"""The published rows: numbers as the paper prints them, and each an experiment that can be run."""
+
+import tomllib
+
+import pytest
+
+from palimpsest.core.errors import RequestError
+from palimpsest.runs.config import resolve, to_toml
+from palimpsest.runs.grid import plan, published_methods, published_of
+from palimpsest.runs.tables import read_experiment
+
+EXPERIMENTS = ["fashion_mnist", "cifar10"]
+
+# Copied by hand from arXiv 2311.14028: experiment, strategy, option, then FID, KLD and ACC as (mean, error).
+PRINTED = [
+    ("fashion_mnist", "joint", {}, (15.49, 1.30), (0.08, 0.02), (0.92, 0.00)),  # B.4
+    ("fashion_mnist", "finetune", {}, (68.76, 7.00), (4.82, 1.42), (0.17, 0.03)),  # B.4
+    ("fashion_mnist", "generative_replay", {"teacher_steps": 10}, (121.42, 13.04), (0.98, 0.19), (0.58, 0.04)),  # B.4
+    ("fashion_mnist", "generative_distillation", {"teacher_steps": 2}, (23.53, 1.06), (0.25, 0.10), (0.72, 0.03)),
+    ("fashion_mnist", "experience_replay", {"memory_size": 1000}, (21.6, 0.9), (0.28, 0.01), (0.76, 0.03)),  # B.2, B.3
+    ("cifar10", "gaussian_distillation", {"strength": 8.0}, (51.35, 2.95), (0.75, 0.05), (0.30, 0.00)),  # B.5
+    ("cifar10", "lwf", {"strength": 1.25}, (62.09, 2.49), (0.49, 0.09), (0.23, 0.02)),  # B.5
+    ("cifar10", "generative_replay", {"teacher_steps": 2}, (166.69, 15.95), (1.45, 0.45), (0.27, 0.02)),  # B.5
+    ("cifar10", "generative_distillation", {"teacher_steps": 100}, (30.53, 1.29), (0.27, 0.05), (0.35, 0.03)),  # B.5
+    ("cifar10", "experience_replay", {"memory_size": 100}, (42.3, 0.9), (0.25, 0.03), (0.12, 0.01)),  # B.2, B.3
+    ("cifar10", "joint", {}, (31.88, 2.89), (0.12, 0.02), (0.77, 0.03)),  # B.5; the accuracy's error from Table 2
+]
+
+
+@pytest.mark.parametrize(("name", "strategy", "options", "fid", "kld", "accuracy"), PRINTED)
+def test_rows_hold_what_the_paper_prints(name, strategy, options, fid, kld, accuracy):
+    rows = resolve(read_experiment(name)).published
+    (row,) = (row for row in rows if row.strategy == strategy and options.items() <= row.options.items())
+    assert (row.fid, row.kld, row.accuracy) == (fid, kld, accuracy)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_row_is_a_run_of_its_own_with_each_of_the_papers_seeds(name):
+    tables = read_experiment(name)
+    experiment = resolve(tables)
+    assert experiment.seeds == (42, 69, 1714)
+    planned = plan(tables, published_methods(experiment, (), {}), experiment.seeds)
+    assert len(planned) == 3 * 13 == 3 * len(experiment.published)
+    for row, run in zip(experiment.published, planned, strict=False):
+        assert run.strategy == row.strategy and row.options.items() <= run.experiment.options.items()
+
+
+def test_the_papers_main_rows_are_the_experiments_defaults():
+    names = [run.name for run in plan(*published("cifar10"), (42,))]
+    assert {"generative_distillation-seed42", "generative_replay-teacher_steps2-seed42"} <= set(names)
+    assert "generative_replay-seed42" in [run.name for run in plan(*published("fashion_mnist"), (42,))]
+
+
+def published(name: str, *strategies: str) -> tuple:
+    tables = read_experiment(name)
+    return tables, published_methods(resolve(tables), strategies, {})
+
+
+def test_some_strategies_alone_can_be_asked_for():
+    assert len(published("fashion_mnist", "generative_replay", "lwf")[1]) == 4
+    with pytest.raises(
+        RequestError, match="no published row of fashion_mnist has the strategy dark_replay; legal: joint"
+    ):
+        published("fashion_mnist", "dark_replay")
+    with pytest.raises(RequestError, match="say themselves"):
+        published_methods(resolve(read_experiment("cifar10")), (), {"strategy.lwf.strength": [1.0]})
+
+
+def test_a_rows_options_are_completed_for_the_comparison():
+    rows = published_of(read_experiment("fashion_mnist"))["rows"]
+    assert rows[3]["options"] == {"teacher_steps": 2, "teacher_sampler": "ddim", "strength": 0.75}
+    with pytest.raises(RequestError, match="digits has no published rows"):
+        published_of(read_experiment("digits"))
+
+
+def test_a_run_does_not_carry_the_papers_numbers():
+    tables = tomllib.loads(to_toml(resolve(read_experiment("cifar10"))))
+    assert "seed" in tables and not {"published", "seeds"} & tables.keys()
+
+
+def test_a_misspelt_row_is_one_sentence():
+    tables = read_experiment("cifar10")
+    tables["published"] = [{"tabel": "1", "strategy": "joint"}]
+    with pytest.raises(RequestError, match="published"):
+        resolve(tables)
+    with pytest.raises(RequestError, match='unknown key "published.0.tabel". Did you mean "published.0.table"?'):
+        resolve({**tables, "published": [{"table": "1", "strategy": "joint", "tabel": "1"}]})
