@@ -41,19 +41,23 @@ class Bar:
 
 @dataclass
 class Display:
-    """Shows steps as they happen. quiet: says nothing (all processes but the first)."""
+    """Shows steps as they happen. quiet: says nothing (all processes but the first).
+
+    lengths: seconds that each learner's training took in the last task that it was trained in, in the order of training.
+    """
 
     console: Console = field(default_factory=Console)
     quiet: bool = False
     bar: Bar | None = None
     task: int = 0
     tasks: int = 0
+    lengths: dict[str, float] = field(default_factory=dict)
 
-    def begin(self, task: int, tasks: int, classes: str, steps: int, done: int) -> None:
-        """A task's phase begins, with `done` of its `steps` behind it."""
-        self.task, self.tasks, self.steps = task, tasks, steps
+    def begin(self, task: int, tasks: int, classes: str, learner: str, steps: int, done: int) -> None:
+        """A phase of a task begins, with `done` of its `steps` behind it. learner: what it trains, "" for the only one."""
+        self.task, self.tasks, self.steps, self.learner = task, tasks, steps, learner
         self.first, self.began = done, time.monotonic()
-        title = f"task {task}/{tasks}: {classes}"
+        title = f"task {task}/{tasks}: {classes}" + (f" ({learner})" if learner else "")
         if self.console.is_terminal and not self.quiet:
             self.bar = Bar(self.console, title, steps, done)
         else:
@@ -75,8 +79,10 @@ class Display:
     def facts(self, step: int, losses: Mapping[str, float], rate: float) -> str:
         """Losses, rate, time left for the task and for the run, as if all tasks to come were like this one."""
         seconds = (time.monotonic() - self.began) / max(step - self.first, 1)
-        task = seconds * (self.steps - step)
-        run = task + seconds * self.steps * (self.tasks - self.task)
+        self.lengths[self.learner] = seconds * self.steps
+        later = list(self.lengths)[list(self.lengths).index(self.learner) + 1 :]
+        task = seconds * (self.steps - step) + sum(self.lengths[name] for name in later)
+        run = task + sum(self.lengths.values()) * (self.tasks - self.task)
         shown = "  ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
         return f"{shown}  {rate:,.0f} images/s  left: task {clock(task)}, run {clock(run)}"
 

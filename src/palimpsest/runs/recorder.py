@@ -49,9 +49,10 @@ class Recorder:
         """A phase begins, or goes on after an interruption."""
         progress, stream = self.progress, self.assembly.stream
         classes = ", ".join(stream.class_names[c] for c in stream.tasks[progress.task - 1].classes)
-        self.look_at_replay(phase)
-        what = f"{classes} ({phase.learner})" if progress.beside else classes
-        self.display.begin(progress.task, len(stream), what, progress.steps, progress.step)
+        if not progress.step:  # otherwise it goes on after an interruption, and the checkpoint says what was seen
+            self.look_at_replay(phase)
+        learner = phase.learner if len(progress.learners) > 1 else ""
+        self.display.begin(progress.task, len(stream), classes, learner, progress.steps, progress.step)
         self.mark = self.logged_at = time.monotonic()
         self.pictures = 0
 
@@ -70,10 +71,8 @@ class Recorder:
         taken([*progress.learners.values(), *progress.teachers])  # looking is not training: these passes do not count
 
     def report_replay(self, seen: dict) -> None:
-        """Write down what is replayed, once, and warn of classes that starve."""
+        """Write down what is replayed, and warn of classes that starve."""
         self.replayed.append(seen)
-        if self.progress.step:  # going on after an interruption: it is written already
-            return
         self.write("replay", **seen)
         names = self.assembly.stream.class_names
         if seen["starving"]:
@@ -122,6 +121,7 @@ class Recorder:
         if self.machine.main:
             numbers = numbers_of(progress) | {
                 "results": self.tasks,
+                "replayed": self.replayed,
                 "events": self.folder.events.size,
                 "experiment": identity(self.assembly),
             }

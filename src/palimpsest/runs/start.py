@@ -102,7 +102,7 @@ def start(folder: RunFolder, assembly: Assembly, display: Display) -> Run:
             config = assembly.experiment.model_copy(update={"engine": engine})
             folder.begin(to_toml(config), describe_environment(machine))
         machine.wait()
-        return work(folder, assembly, measurer, display, [])
+        return work(folder, assembly, measurer, display, {})
 
 
 def resume(
@@ -150,15 +150,15 @@ def finished(folder: RunFolder) -> bool:
         return False
 
 
-def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -> list[dict]:
-    """Set the progress to the newest good checkpoint, drop the events after it; returns the results so far."""
+def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -> dict:
+    """Set the progress to the newest good checkpoint, drop the events after it; returns what else it says."""
     machine = assembly.machine
     newest = machine.told(folder.checkpoints.latest(say) if machine.main else None)
     if newest is None:
         say(f"{folder.path} has no good checkpoint yet; it begins again")
         if machine.main:
             folder.events.truncate(0)
-        return []
+        return {}
     numbers, tensors = read(newest)
     if numbers["experiment"] != identity(assembly):
         changed = difference(numbers["experiment"], identity(assembly))
@@ -170,7 +170,7 @@ def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -
     if machine.main:
         folder.events.truncate(numbers["events"])
     machine.wait()
-    return numbers["results"]
+    return numbers
 
 
 def measurer_of(assembly: Assembly, display: Display) -> Measurer:
@@ -182,11 +182,11 @@ def measurer_of(assembly: Assembly, display: Display) -> Measurer:
     return Measurer(yardstick, *samplers, machine, experiment.seed)
 
 
-def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Display, tasks: list[dict]) -> Run:
-    """Run the loops to the end, or to the wish to stop."""
+def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Display, known: dict) -> Run:
+    """Run the loops to the end, or to the wish to stop. known: what the checkpoint says that it goes on from."""
     with stoppable() as stop:
         recorder = Recorder(folder, assembly, measurer, display, stop)
-        recorder.tasks = tasks
+        recorder.tasks, recorder.replayed = known.get("results", []), known.get("replayed", [])
         recorder.write("start", **describe_environment(assembly.machine))
         if assembly.stream.skipped:
             recorder.warn(f"{assembly.stream.skipped} bad pictures were left out")

@@ -1,0 +1,104 @@
+"""Measuring again: the same numbers where nothing changed, others where something did."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+import palimpsest
+from palimpsest.core.errors import RequestError
+from palimpsest.reports.results import load_results
+from palimpsest.runs.folder import RunFolder
+from tests.tiny import QUIET, tiny
+
+TABLES = tiny(
+    evaluation={"samples": 60, "long_steps": 4},
+    classifier={"strategy": "auto", "training": {"steps": 3, "batch": 8}},
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return palimpsest.train(TABLES, out=tmp_path_factory.mktemp("runs") / "run", display=QUIET)
+
+
+def of_tasks(results: dict, *left_out: str) -> list[dict]:
+    return [{name: found for name, found in task.items() if name not in left_out} for task in results["tasks"]]
+
+
+def test_a_run_measured_again_gives_the_same_numbers(run):
+    again = palimpsest.evaluate(run.path, display=QUIET)
+    assert of_tasks(again, "seconds", "replay") == of_tasks(run.results, "seconds", "replay")
+    for name in ("final", "accuracy_matrix", "extractor", "evaluator", "samplers", "counts", "strategy", "cost"):
+        assert again[name] == run.results[name]
+
+
+def test_another_sampler_changes_what_depends_on_it_and_nothing_else(run):
+    again = palimpsest.evaluate(run.path, set={"evaluation.steps": 5}, display=QUIET)
+    assert again["samplers"] == {"own": "ddim-5", "long": "ddim-4"}
+    assert again["final"]["fid"] != run.results["final"]["fid"]
+    assert again["final"]["fid_long"] == run.results["final"]["fid_long"]
+    assert again["final"]["accuracy"] == run.results["final"]["accuracy"]
+    assert again["tasks"][1]["denoising_error"] == run.results["tasks"][1]["denoising_error"]
+
+
+def test_what_is_written_is_read_like_a_run_and_nothing_is_overwritten(run, tmp_path):
+    out, before = tmp_path / "again", (run.path / "results.json").read_bytes()
+    results = palimpsest.evaluate(run.path, out=out, set={"evaluation.steps": 5}, display=QUIET)
+    assert load_results(out).final == results["final"]
+    assert (out / "samples" / "task_2_long.png").exists()
+    assert RunFolder(out).config.read_text() != RunFolder(run.path).config.read_text()
+    with pytest.raises(RequestError, match="holds a run already"):
+        palimpsest.evaluate(run.path, out=out, display=QUIET)
+    assert (run.path / "results.json").read_bytes() == before
+
+
+def pictures(folder, classes, count: int = 12) -> None:
+    """Class folders of noise, for training and for testing."""
+    random = torch.Generator().manual_seed(0)
+    for part in ("train", "test"):
+        for name in classes:
+            place = folder / part / name
+            place.mkdir(parents=True)
+            for number in range(count):
+                shades = torch.randint(0, 256, (8, 8), dtype=torch.uint8, generator=random).numpy()
+                Image.fromarray(shades).save(place / f"{number}.png")
+
+
+def test_a_single_model_is_measured_against_data_of_ones_own(run, tmp_path):
+    pictures(tmp_path / "data", ["noise", "more noise"])
+    model, settings = run.path / "models" / "task_1", {"evaluation.samples": 30, "evaluation.evaluator.steps": 2}
+    found = palimpsest.evaluate(model, data=tmp_path / "data", set=settings, display=QUIET)
+    assert found["class_names"] == ["more noise", "noise"] and found["task_count"] == 1 and found["finished"]
+    assert found["final"]["kid"] > 0 and "fid_long" in found["final"]
+    with pytest.raises(RequestError, match="is one model and not a run; say what to measure it against with --data"):
+        palimpsest.evaluate(model, display=QUIET)
+
+
+def test_data_that_does_not_fit_is_refused(run, tmp_path):
+    pictures(tmp_path / "two", ["a", "b"])
+    with pytest.raises(RequestError, match="class 2, which is unknown|10 classes, and the data 2"):
+        palimpsest.evaluate(run.path, data=tmp_path / "two", display=QUIET)
+    with pytest.raises(RequestError, match="--data .* is not a folder"):
+        palimpsest.evaluate(run.path, data=tmp_path / "nowhere", display=QUIET)
+    with pytest.raises(RequestError, match="not a run directory"):
+        palimpsest.evaluate(tmp_path, display=QUIET)
+    settings = {"stream.size": 16}
+    model = run.path / "models" / "task_1"
+    with pytest.raises(RequestError, match=r"works on pictures of shape \(1, 8, 8\)"):
+        palimpsest.evaluate(model, data=tmp_path / "two", set=settings, display=QUIET)
+
+
+def test_an_unfinished_run_is_measured_as_far_as_it_goes(run, tmp_path):
+    import shutil
+
+    part = tmp_path / "part"
+    shutil.copytree(run.path, part)
+    shutil.rmtree(part / "models" / "task_2")
+    found = palimpsest.evaluate(part, display=QUIET)
+    assert not found["finished"] and len(found["tasks"]) == 1 and found["final"] == {}
+    shutil.rmtree(part / "models" / "task_1")
+    with pytest.raises(RequestError, match="has no model yet"):
+        palimpsest.evaluate(part, display=QUIET)
+    assert json.loads((run.path / "results.json").read_text())["finished"]
