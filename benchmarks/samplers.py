@@ -1,6 +1,6 @@
 """The final models of runs, measured again under other samplers: a short one alone misleads.
 
-    python benchmarks/samplers.py RUN... [--steps 10 25 50] [--count 1500]
+python benchmarks/samplers.py RUN... [--steps 10 25 50] [--count 1500]
 """
 
 import argparse

@@ -23,7 +23,7 @@ from palimpsest.learning.continual import open_task, turn_page
 from palimpsest.models.unet import parameter_count
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.config import resolve
-from palimpsest.runs.estimate import walk
+from palimpsest.runs.probe import walk
 from palimpsest.runs.tables import read_experiment
 from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.stream import Stream, split_by_class
@@ -42,6 +42,7 @@ def noise_stream(shape: tuple[int, int, int]) -> Stream:
 def second_task(experiment: str, strategy: str, batch: int) -> Assembly:
     """A run that has its first task behind it, so that there is a teacher."""
     settings = {"training.steps": 1000, "training.epochs": 0, "training.batch": batch, "stream.name": "noise"}
+    settings["classifier.strategy"] = "none"
     shape = (1, 8, 8) if experiment == "digits" else (1, 32, 32)
     assembly = assemble(resolve(read_experiment(experiment), strategy, {}, settings), noise_stream(shape))
     turn_page(assembly.plan, open_task(assembly.plan, assembly.progress, assembly.stream.tasks[0]), assembly.progress)
@@ -84,7 +85,8 @@ def bare_parts(assembly: Assembly, batch: int, replayed: bool, passes: int, step
 
 def whole_step(assembly: Assembly, steps: int) -> float:
     """The median time of a step of the second task."""
-    times = walk(assembly, assembly.stream.tasks[1], WARM_UP + steps).times
+    probe = walk(assembly.plan, assembly.progress, assembly.stream.tasks[1], WARM_UP + steps)
+    times = probe.stretches[0].times
     return statistics.median(b - a for a, b in zip(times[WARM_UP - 1 :], times[WARM_UP:], strict=False))
 
 

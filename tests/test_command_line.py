@@ -63,7 +63,16 @@ BAD = [
     ("train --teacher-steps 1001", "1001 sampling steps were asked"),
     ("train --teacher-sampler ddmi", 'unknown sampler "ddmi"'),
     ("train --device cuda", 'device "cuda" was asked for'),
-    ("train --set learner=classifier --strategy finetune", 'trains the learner "classifier"; legal: denoiser'),
+    ("train --set learner=oracle --strategy finetune", 'trains the learner "oracle"; legal: denoiser, classifier'),
+    ("train --set classifier.strategy=lfw", 'unknown strategy "lfw". Did you mean "lwf"'),
+    ("train --set evaluation.extractor=inceptoin", 'unknown extractor "inceptoin"'),
+    ("train --set evaluation.evaluator.kind=resnet", "'small_cnn' or 'resnet18'"),
+    ("study --strategies finetune,jiont --out study", 'unknown strategy "jiont". Did you mean "joint"'),
+    ("study --seeds 0,one --out study", 'integers from 0 with commas between them, and was given "one"'),
+    ("evaluate nowhere", "nowhere is not a run directory"),
+    ("report nowhere", 'there is no "nowhere"'),
+    ("report nowhere elsewhere", "a page about 2 runs needs a place; give --out"),
+    ("compare nowhere --latex", 'there is no "nowhere"'),
     ("train --set evaluation.sampler=dpm", "unknown sampler"),
     ("train --set strategy.lwf.strenth=2", 'unknown option of strategy lwf "strenth". Did you mean "strength"?'),
     ("train --strategy experience_replay --memory-size -1", "memory_size is -1"),
@@ -142,7 +151,9 @@ def test_train_resume_sample_compare(run, experiment, tmp_path):
         "models",
         "samples",
         "checkpoints",
+        "report.html",
     }
+    assert f"report   {place.relative_to(tmp_path)}/report.html" in out
 
     code, _, error = run("train", experiment, "--seed", 3, "--teacher-steps", 3)
     assert code == 2 and "holds a run already" in error and "palimpsest resume" in error
@@ -170,6 +181,17 @@ def test_train_resume_sample_compare(run, experiment, tmp_path):
     code, out, _ = run("compare", place, "--csv", "table.csv")
     assert code == 0 and "generative_distillation" in out
     assert "generative_distillation" in Path("table.csv").read_text()
+    code, out, _ = run("compare", place, "--latex")
+    assert code == 0 and r"\begin{tabular}" in out and r"generative\_distillation" in out
+    code, _, error = run("compare", place, "--published")
+    assert code == 2 and "tiny" in error
+
+    code, out, error = run("evaluate", place, "--steps", 3, "--out", "again")
+    assert code == 0 and "results  again" in out, error
+    code, out, error = run("report", place, "again", "--out", "page.html")
+    assert code == 0 and Path("page.html").stat().st_size > 10_000, error
+    code, out, _ = run("report", place)
+    assert code == 0 and f"report   {place}/report.html" in out
 
 
 def test_training_from_the_written_config_gives_the_same_run(run, experiment, tmp_path):

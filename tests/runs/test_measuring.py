@@ -1,15 +1,23 @@
 """Samples and what they are compared with."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import palimpsest
 from palimpsest.diffusion.samplers import Sampler
+from palimpsest.evaluation.denoising import denoising_error, predictions
 from palimpsest.learning.devices import Machine
+from palimpsest.runs.events import read_events
 from palimpsest.runs.measuring import draw_samples
+from palimpsest.runs.pipelines import open_pipeline
+from palimpsest.runs.yardstick import some
+from palimpsest.streams.open import open_stream
+from palimpsest.streams.options import StreamOptions
 from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.stream import Task, from_tasks
-from tests.tiny import QUIET, tiny, tiny_denoiser
+from tests.tiny import QUIET, tiny, tiny_denoiser, weights
 
 CPU = Machine(torch.device("cpu"))
 
@@ -46,3 +54,61 @@ def test_the_same_noise_goes_through_every_model():
     first, again, other = (draw_samples(tiny_denoiser(s), sampler, 7, 3, (0, "evaluation"), CPU) for s in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert first.shape == (7, 1, 8, 8) and first.abs().max() <= 1
+
+
+def test_what_is_replayed_is_looked_at_and_a_starving_class_is_warned_of(tmp_path):
+    """An untrained generator dreams of hardly anything that the evaluator takes for each of three past classes."""
+    tables = tiny(stream={"tasks": [[0, 1, 2], [3]]}, evaluation={"samples": 40, "long_steps": 0})
+    run = palimpsest.train(tables, out=tmp_path / "run", display=QUIET)
+    first, second = run.results["tasks"]
+    (seen,) = second["replay"]
+    assert "replay" not in first and (seen["source"], seen["learner"], seen["count"]) == ("dreams", "denoiser", 250)
+    assert sum(seen["shares"].values()) == pytest.approx(1)
+    assert seen["purity"] == pytest.approx(sum(seen["shares"][c] for c in "012"))
+    events = list(read_events(run.path / "events.jsonl"))
+    assert [e["purity"] for e in events if e["event"] == "replay"] == [seen["purity"]]
+    warnings = [e["text"] for e in events if e["event"] == "warning" and "starve" in e["text"]]
+    assert len(warnings) == bool(seen["starving"]) == 1 and all("due to each: 33.3%" in text for text in warnings)
+
+
+def test_looking_at_what_is_replayed_changes_no_weight_and_costs_no_pass(tmp_path):
+    runs = {
+        replay: palimpsest.train(
+            tiny(evaluation={"samples": 40, "long_steps": 0, "replay": replay}),
+            out=tmp_path / str(replay),
+            display=QUIET,
+        )
+        for replay in (0, 250)
+    }
+    assert weights(runs[0].path / "models" / "task_2") == weights(runs[250].path / "models" / "task_2")
+    assert runs[0].results["cost"]["teacher_passes"] == runs[250].results["cost"]["teacher_passes"]
+    assert "replay" not in runs[0].results["tasks"][1]
+
+
+def test_denoising_error_is_taken_against_the_first_model_that_knew_the_task(tmp_path):
+    """From the saved models, by hand: three tasks, so that task 1 is compared with its first model twice."""
+    tables = tiny(stream={"tasks": [[0], [1], [2]]}, evaluation={"samples": 40, "long_steps": 0, "denoising": 6})
+    run = palimpsest.train(tables, out=tmp_path / "run", display=QUIET)
+    tasks = run.results["tasks"]
+    assert "denoising_error" not in tasks[0]
+    assert [len(task["denoising_error"]["errors"]) for task in tasks[1:]] == [1, 2]
+    first, last = (open_pipeline(run.path / "models" / f"task_{k}")[0] for k in (1, 3))
+    stream = open_stream(StreamOptions(**tables["stream"]), 0, "cpu")
+    x = some(stream.tasks[0].test, 6)
+    said = [predictions(model, x, (0, "denoising error", 1)) for model in (last, first)]
+    assert tasks[2]["denoising_error"]["errors"][0] == denoising_error(*said)
+
+
+def test_a_model_that_gives_back_training_pictures_is_found_out(tmp_path, monkeypatch):
+    """Samples that are training pictures: memorisation 1, and the pairs on the picture are alike."""
+    stream = open_stream(StreamOptions(tasks=[[0, 1], [2, 3]]), 0, "cpu")
+
+    def copies(*arguments):
+        return stream.train.of_classes([0, 1, 2, 3]).take(torch.arange(40))[0]
+
+    monkeypatch.setattr("palimpsest.runs.measuring.draw_samples", copies)
+    run = palimpsest.train(tiny(evaluation={"samples": 40}), out=tmp_path / "run", display=QUIET)
+    assert run.results["final"]["memorisation"] == 1
+    pairs = np.asarray(Image.open(run.path / "samples" / "task_2_closest.png"))
+    height = (len(pairs) - 2) // 2
+    assert (pairs[2:height] == pairs[height + 2 : 2 * height]).all()

@@ -76,7 +76,7 @@ class EvaluationOptions(BaseModel):
         1000, ge=0, description="samples, and held-out pictures, whose distance to training pictures is taken; 0: none"
     )
     denoising: int = Field(
-        50, ge=0, description="test pictures a task, on which models of before and after are compared; 0: none"
+        25, ge=0, description="test pictures a task, on which models of before and after are compared; 0: none"
     )
     replay: int = Field(250, ge=0, description="replayed pictures that are looked at in each phase; 0: none")
     extractor: str = Field(
