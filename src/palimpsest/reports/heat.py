@@ -39,13 +39,15 @@ Scale = Callable[[float], Shade]
 
 def heat_map(heat: Heat, scale: Scale, corner: str) -> Markup:
     """The grid as a table that scrolls by itself. corner: what rows and columns are, such as "seen ↓ measured →"."""
-    head = tag("tr", tag("th", corner, scope="col", class_="corner"), *(tag("th", n, scope="col") for n in heat.columns))
+    head = tag(
+        "tr", tag("th", corner, scope="col", class_="corner"), *(tag("th", n, scope="col") for n in heat.columns)
+    )
     rows = (
         tag("tr", tag("th", name, scope="row"), *(shaded(value, scale) for value in values))
         for name, values in zip(heat.rows, heat.values, strict=True)
     )
     caption = tag("caption", tag("strong", heat.name), tag("span", heat.finding, class_="finding"))
-    return scroll(tag("table", caption, tag("thead", head), tag("tbody", *rows), class_="heat"), heat.name)
+    return scroll(tag("table", caption, tag("thead", head), tag("tbody", *rows), class_="heat"), heat.name or corner)
 
 
 def shaded(value: float | None, scale: Scale) -> Markup:

@@ -95,7 +95,11 @@ def remembered(found: Gathered) -> Section | None:
 
 def settings(found: Gathered) -> Section | None:
     """config.toml of every run, folded away."""
-    parts = [details(summary(run), scroll(tag("pre", run.config), f"config.toml of {run.name}")) for run in found.runs if run.config]
+    parts = [
+        details(summary(run), scroll(tag("pre", run.config), f"config.toml of {run.name}"))
+        for run in found.runs
+        if run.config
+    ]
     return Section("settings", "Configuration", tuple(parts)) if parts else None
 
 

@@ -71,7 +71,7 @@ def measures_table(found: Gathered, names: Sequence[str], about: bool = False) -
     by_long = {name for name in names if name + LONG in found.table.measures}
     columns = [each for name in names for each in ((name, name + LONG) if name in by_long else (name,))]
     own, long = samplers(found)
-    ends = ("tasks", "seeds", "allowed to remember") if about else ()
+    ends = ("remembers",) if about else ()
     tops = (
         tag("th", title(n), " ", arrow(n), scope="col", **({"colspan": "2"} if n in by_long else {"rowspan": "2"}))
         for n in names
@@ -88,7 +88,7 @@ def measures_table(found: Gathered, names: Sequence[str], about: bool = False) -
 
 
 def heading_below(text: str) -> Markup:
-    return tag("th", text, rowspan="2", scope="col")
+    return tag("th", text, rowspan="2", scope="col", class_="words")
 
 
 def samplers(found: Gathered) -> tuple[str, str]:
@@ -98,10 +98,12 @@ def samplers(found: Gathered) -> tuple[str, str]:
 
 
 def named(method: Method) -> Markup:
-    """The head of a row: the strategy, what tells it apart, and whether it is unfinished."""
+    """The head of a row: the strategy, what tells it apart, its seeds, and whether it is unfinished."""
     strategy, *options = method.row.method.split("\n")
     unfinished = None if method.finished else tag("span", f"unfinished, {method.row.progress}", class_="badge")
-    lines = (tag("span", option, class_="option") for option in options)
+    several = "seeds" if len(method.row.seeds) > 1 else "seed"
+    seeds = f"{several} {', '.join(map(str, method.row.seeds))}"
+    lines = (tag("span", line, class_="option") for line in (*options, seeds))
     return tag("th", tag("span", strategy, class_="strategy"), *lines, unfinished, scope="row")
 
 
@@ -128,8 +130,7 @@ def measured(method: Method, name: str, best: float | None) -> Markup:
 
 
 def ending(method: Method, ends: Sequence[str]) -> Iterable[Markup]:
-    texts = (method.row.progress, ", ".join(map(str, method.row.seeds)), method.row.allowed_to_remember)
-    return (tag("td", text, class_="words") for text in texts[: len(ends)])
+    return (tag("td", method.row.allowed_to_remember, class_="words") for _ in ends)
 
 
 def curves(found: Gathered) -> Section | None:
@@ -173,7 +174,9 @@ def curve(name: str, lines: Sequence[Line], expected: float | None = None) -> Ma
     unit = f", {entry.unit}, {entry.direction}" if entry else ""
     said = "; ".join(course(line) for line in lines)
     chart = line_chart(lines, f"{title(name)} after each task{unit}. {said}.", x="task", expected=expected)
-    caption = join([tag("strong", title(name)), " ", arrow(name), tag("span", entry.unit if entry else "", class_="unit")])
+    caption = join(
+        [tag("strong", title(name)), " ", arrow(name), tag("span", entry.unit if entry else "", class_="unit")]
+    )
     return figure(chart, caption)
 
 
@@ -185,6 +188,9 @@ def course(line: Line) -> str:
 
 def numbers(name: str, lines: Sequence[Line]) -> Markup:
     places = sorted({number for line in lines for number, _ in line.points})
-    rows = ([line.name, *(in_words(dict(line.points)[n]) if n in dict(line.points) else ABSENT for n in places)] for line in lines)
+    rows = (
+        [line.name, *(in_words(dict(line.points)[n]) if n in dict(line.points) else ABSENT for n in places)]
+        for line in lines
+    )
     heads = ["method", *(f"task {number:.0f}" for number in places)]
     return scroll(table(heads, rows, f"{title(name)} after each task"), title(name))

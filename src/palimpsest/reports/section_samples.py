@@ -23,7 +23,9 @@ def samples(found: Gathered) -> Section | None:
         rows = sheet_rows(found, chosen, 1)
     headings = ("task", *(join([method.name, seed_of(run)]) for method, run in chosen))
     sheets = tag("div", table(headings, rows), class_="sheets")
-    caption = "Samples after each task. Every picture begins as the same noise as the pictures at its place in other cells."
+    caption = (
+        "Samples after each task. Every picture begins as the same noise as the pictures at its place in other cells."
+    )
     return Section("samples", "Samples", (figure(scroll(sheets, "samples by task and method"), caption),))
 
 
@@ -108,6 +110,8 @@ def closest(method: Method) -> Markup | None:
             said = "" if share is None else f"; memorisation {plain(share)}"
             alternative = f"The five closest pairs of {method.name} after task {number}{said}"
             if image := picture(sheet_path(run.folder, number, "_closest"), alternative):
-                words = tag("span", f"samples above, the training pictures nearest to them below; task {number}", class_="unit")
+                words = tag(
+                    "span", f"samples above, the training pictures nearest to them below; task {number}", class_="unit"
+                )
                 return figure(image, join([tag("strong", method.name), words]), class_="pairs")
     return None

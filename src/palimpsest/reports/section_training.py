@@ -76,7 +76,9 @@ def replay(found: Gathered) -> Section | None:
     lines = [line for method in having if (line := purity(method))]
     heats = [heat for method in having for heat in share_maps(method)]
     body = [
-        tag("ul", *(tag("li", text) for text in starving(having)), class_="warnings") if any(starving(having)) else None,
+        tag("ul", *(tag("li", text) for text in starving(having)), class_="warnings")
+        if any(starving(having))
+        else None,
         purity_figure(lines) if lines else None,
         share_figure(heats) if heats else None,
     ]
@@ -97,9 +99,11 @@ def purity_of(entries: Iterable[Mapping[str, Any]]) -> float | None:
 
 def purity_figure(lines: Sequence[Line]) -> Markup:
     alternative = f"Purity of the replay during each task, higher is better. {'; '.join(map(course, lines))}."
-    words = "how sure the evaluator is of the label of a replayed picture, 1 is pure; during each task"
+    words = "share of what the generator replays that the evaluator takes for what it should be (any past class, where pictures carry no labels); 1 is pure"
     caption = join([tag("strong", "Purity of what was replayed"), tag("span", words, class_="unit")])
-    return figure(join([line_chart(lines, alternative, x="task", size=(5.0, 2.3)), legend(lines)]), caption, class_="half")
+    return figure(
+        join([line_chart(lines, alternative, x="task", size=(5.0, 2.3)), legend(lines)]), caption, class_="half"
+    )
 
 
 def share_maps(method: Method) -> Iterator[Heat]:
@@ -118,7 +122,9 @@ def share_maps(method: Method) -> Iterator[Heat]:
         heads = tuple(named(results, name) for name in order)
         heat = Heat(f"{method.name}: {kind[0]} → {kind[1]}", tuple(rows), heads, tuple(values))
         if heat.numbers:
-            yield Heat(heat.name, heat.rows, heads, heat.values, f"seed {results.seed}; least: {short(min(heat.numbers))}")
+            yield Heat(
+                heat.name, heat.rows, heads, heat.values, f"seed {results.seed}; least: {short(min(heat.numbers))}"
+            )
 
 
 def times_due(entry: Mapping[str, Any], name: str, past: Sequence[str]) -> float | None:

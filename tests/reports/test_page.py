@@ -1,0 +1,191 @@
+"""The report page: complete, self-contained, small, quick, and at home in a browser."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+
+import pytest
+
+from palimpsest.core.errors import RequestError
+from palimpsest.reports.page import write_report
+from tests.reports.fake_runs import a_run, a_study
+
+SECTIONS = {
+    "results", "curves", "samples", "matrices", "denoising", "replay", "memorisation", "losses", "cost",
+    "warnings", "remembered", "measures", "settings", "environment",
+}  # fmt: skip
+
+
+class Page(HTMLParser):
+    """What of a page can be counted."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def all(self, name: str) -> list[dict]:
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Three methods × two seeds × five tasks."""
+    return a_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def text(study, tmp_path_factory):
+    return write_report(study, tmp_path_factory.mktemp("page") / "page.html").read_text(encoding="utf-8")
+
+
+def test_every_section_is_there_and_in_the_contents(text):
+    page = Page(text)
+    sections = [attributes["id"] for attributes in page.all("section")]
+    assert set(sections) == SECTIONS and len(sections) == len(set(sections))
+    links = {attributes["href"].removeprefix("#") for attributes in page.all("a")}
+    assert links == SECTIONS | {"content"}, "a link to each section, and past the contents"
+
+
+def test_nothing_is_fetched_and_nothing_runs(text):
+    page = Page(text)
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "xlink:href"):
+            assert not (attributes.get(name) or "").startswith(("http:", "https:", "//", "/")), (tag, attributes)
+    assert "@import" not in text and not re.search(r"url\((?!['\"]?(data:|#))", text)
+    assert not page.all("script") and not page.all("link") and not page.all("iframe")
+    assert len(text.encode()) < 5_000_000
+
+
+def test_every_picture_says_in_words_what_it_shows(text):
+    page = Page(text)
+    pictures = [attributes.get("alt") for attributes in page.all("img")]
+    charts = [attributes.get("aria-label") for attributes in page.all("svg") if attributes.get("role") == "img"]
+    assert len(pictures) > 15 and len(charts) >= 3
+    assert all(words and len(words) > 20 for words in pictures + charts)
+    assert any("generative_distillation" in words and re.search(r"\d", words) for words in charts)
+    silent = [a for a in page.all("svg") if a.get("role") != "img" and a.get("aria-hidden") != "true"]
+    assert not silent
+
+
+def test_wide_parts_are_reached_by_the_keyboard_and_named(text):
+    page = Page(text)
+    regions = [attributes for attributes in page.all("div") if attributes.get("class") == "scroll"]
+    assert regions and all(a["tabindex"] == "0" and a["aria-label"] for a in regions)
+    assert ("html", {"lang": "en"}) in page.tags and page.all("main") and page.all("nav")
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1 and all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+
+
+def test_both_samplers_and_the_numbers_of_the_runs_are_shown(study, text):
+    found = [json.loads((run / "results.json").read_text()) for run in study]
+    distilled = [r["final"]["fid"] for r in found if r["strategy"] == "generative_distillation"]
+    said = " ".join(Page(text).words)
+    assert "ddim-10" in said and "ddim-50" in said
+    assert f"{sum(distilled) / 2:.1f}" in said
+    assert "Frechet" in said or "Fréchet" in said
+
+
+def test_what_runs_say_is_never_markup(tmp_path):
+    hostile = '<script>alert("x")</script>'
+    run = a_run(tmp_path, "lwf", class_names=[hostile] * 10, experiment=hostile)
+    (run / "config.toml").write_text(f"name = '{hostile}'\n")
+    text = write_report([run], tmp_path / "page.html").read_text(encoding="utf-8")
+    assert hostile not in text and "&lt;script&gt;" in text
+
+
+def test_an_unfinished_and_a_damaged_run_are_reported_as_far_as_they_go(tmp_path):
+    runs = [a_run(tmp_path, seed=0), a_run(tmp_path, "lwf", done=2), a_run(tmp_path, "joint"), tmp_path / "nothing"]
+    (runs[2] / "results.json").write_text('{"experiment": "digits", "tas')
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "nothing" / "config.toml").write_text('name = "digits"\n')
+    text = write_report(runs, tmp_path / "page.html").read_text(encoding="utf-8")
+    said = " ".join(Page(text).words)
+    assert "unfinished, task 2 of 5" in said
+    assert "is damaged" in said and "joint-seed0" in said
+    assert "has no results yet" in said or "no finished task" in said or "first task" in said
+
+
+def test_an_older_run_that_holds_less_is_reported_without_what_it_lacks(tmp_path):
+    run = a_run(tmp_path)
+    results = json.loads((run / "results.json").read_text())
+    for name in ("accuracy_matrix", "evaluator", "samplers", "counts", "class_names", "classifier_remembers"):
+        del results[name]
+    for task in results["tasks"]:
+        for name in ("per_task", "per_class", "replay", "denoising_error"):
+            task.pop(name, None)
+        task["measures"] = {"fid": task["measures"]["fid"]}
+    results["final"] = results["tasks"][-1]["measures"]
+    (run / "results.json").write_text(json.dumps(results))
+    shutil.rmtree(run / "samples")
+    (run / "events.jsonl").unlink()
+    sections = {a["id"] for a in Page(write_report([run], tmp_path / "page.html").read_text()).all("section")}
+    assert {"results", "curves", "cost"} <= sections and not sections & {"matrices", "replay", "samples", "losses"}
+
+
+def test_files_that_are_there_are_not_overwritten_and_no_run_is_refused(study, tmp_path):
+    out = tmp_path / "mine.html"
+    out.write_text("mine")
+    with pytest.raises(RequestError, match="exists already"):
+        write_report(study, out)
+    assert out.read_text() == "mine"
+    assert write_report(study, out, force=True).stat().st_size > 10_000
+    own = study[0] / "report.html"
+    write_report([study[0]], own)
+    write_report([study[0]], own)  # a run's own page is written anew
+    with pytest.raises(RequestError, match="is not a run directory|there is no"):
+        write_report([tmp_path / "nowhere"], tmp_path / "page.html")
+
+
+def test_a_run_of_five_tasks_is_reported_in_seconds_and_without_torch(study, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from palimpsest.reports.page import write_report; "
+        "write_report([Path(sys.argv[1])], Path(sys.argv[2])); sys.exit('torch' in sys.modules)"
+    )
+    began = time.monotonic()
+    assert subprocess.run([sys.executable, "-c", code, str(study[0]), str(tmp_path / "page.html")]).returncode == 0
+    assert time.monotonic() - began < 10
+
+
+def browser() -> str:
+    found = next((name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)), None)
+    return found or pytest.skip("no Chromium is installed: the page is not looked at in a browser")
+
+
+PROBE = """<script>
+addEventListener("load", () => {
+  const figures = [...document.querySelectorAll("figure")], shown = document.documentElement;
+  const empty = figures.filter(f => !f.closest("details") && !(f.clientWidth > 20 && f.clientHeight > 20)).length;
+  const broken = [...document.images].filter(i => i.naturalWidth === 0).length;
+  document.title = JSON.stringify({figures: figures.length, empty, broken, wider: shown.scrollWidth - innerWidth});
+});
+</script></body>"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_shows_every_figure_and_reports_no_error(study, text, width, tmp_path):
+    """On a phone and on a desk; the script that looks is the test's own."""
+    page = tmp_path / "page.html"
+    page.write_text(text.replace("</body>", PROBE), encoding="utf-8")
+    command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
+    done = subprocess.run(
+        [*command, f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2000", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "CONSOLE" not in done.stderr, done.stderr
+    seen = json.loads(re.search(r"<title>(\{.*?\})</title>", done.stdout)[1].replace("&quot;", '"'))
+    assert seen["figures"] >= 8 and seen["empty"] == 0 and seen["broken"] == 0
+    assert seen["wider"] <= 0, "the page itself does not scroll sideways"
