@@ -71,6 +71,9 @@ class EngineOptions(BaseModel):
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: automatic mixed precision")
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes what torch takes")
     compile: bool = Field(False, description="torch.compile the networks")
+    tracker: Literal["none", "tensorboard", "wandb"] = Field(
+        "none", description="who gets losses and measures beside events.jsonl; an extra of the same name"
+    )
     log_every: int = Field(50, ge=1, description="steps between two lines of events.jsonl")
     checkpoint_steps: int = Field(0, ge=0, description="steps between two checkpoints; 0: by minutes alone")
     checkpoint_minutes: float = Field(10.0, ge=0, description="minutes between two checkpoints; 0: by steps alone")

@@ -5,10 +5,24 @@ from collections.abc import Iterable, Sequence
 from palimpsest.evaluation.catalog import LONG, find, in_order
 from palimpsest.reports.comparison import Cell, Table
 from palimpsest.reports.figures import Line, legend, line_chart
-from palimpsest.reports.gather import Gathered, Method, mean
-from palimpsest.reports.markup import ABSENT, Content, Markup, Section, arrow, count, details, figure, grid, hidden
-from palimpsest.reports.markup import join, scroll, table, tag, title
-from palimpsest.reports.numbers import plain, with_error
+from palimpsest.reports.gather import Gathered, Method
+from palimpsest.reports.markup import (
+    ABSENT,
+    Content,
+    Markup,
+    Section,
+    arrow,
+    details,
+    figure,
+    grid,
+    hidden,
+    join,
+    scroll,
+    table,
+    tag,
+    title,
+)
+from palimpsest.reports.numbers import with_error
 
 HEADLINE = ("fid", "kld", "accuracy")
 ERROR = "_se"  # a standard error that a measure has in each run, which is no measure itself

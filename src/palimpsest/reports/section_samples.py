@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from palimpsest.evaluation.catalog import LONG
 from palimpsest.reports.gather import Gathered, Method, Run
-from palimpsest.reports.markup import ABSENT, Markup, Section, figure, grid, hidden, join, scroll, table, tag
+from palimpsest.reports.markup import ABSENT, Markup, Section, figure, grid, join, scroll, table, tag
 from palimpsest.reports.numbers import plain
 from palimpsest.reports.section_results import in_words, samplers
 from palimpsest.reports.sheets import picture, sheet_path

@@ -7,7 +7,7 @@ from palimpsest.reports.comparison import Cell
 from palimpsest.reports.figures import Line, legend, line_chart
 from palimpsest.reports.gather import Gathered, Method, Run, is_number, mean
 from palimpsest.reports.heat import STARVING, Heat, around_one, heat_map
-from palimpsest.reports.markup import ABSENT, Markup, Section, details, figure, grid, join, scroll, short, table, tag
+from palimpsest.reports.markup import ABSENT, Markup, Section, figure, grid, join, scroll, short, table, tag
 from palimpsest.reports.numbers import amount, duration, plain
 from palimpsest.reports.section_results import course, label
 

@@ -22,6 +22,7 @@ from palimpsest.models.options import ClassifierOptions
 from palimpsest.models.unet import build_unet
 from palimpsest.runs.config import Experiment, strategy_beside
 from palimpsest.runs.pipelines import Pipeline, open_pipeline
+from palimpsest.runs.trackers import check_tracker
 from palimpsest.sources import Data, Memory
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
@@ -52,6 +53,7 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
 
     stream, strategy: to be used in place of those that the experiment names.
     """
+    check_tracker(experiment.engine.tracker)
     machine = find_machine(experiment.engine)
     given = open_pipeline(Path(experiment.model)) if experiment.model else None
     if stream is None:

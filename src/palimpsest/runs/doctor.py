@@ -13,6 +13,8 @@ NEEDED = ("torch", "diffusers", "accelerate", "safetensors", "numpy", "pyarrow",
 EXTRAS = {
     "datasets": ("hub", "data sets by name from the hub (--set stream.name=hub:owner/name)"),
     "torch_fidelity": ("fid", "Inception-v3's features (--set evaluation.extractor=inception)"),
+    "tensorboard": ("tensorboard", "losses and measures in TensorBoard (--set engine.tracker=tensorboard)"),
+    "wandb": ("wandb", "the same in Weights & Biases (--set engine.tracker=wandb)"),
     "torchvision": ("", "nothing: palimpsest does not use it"),
 }
 

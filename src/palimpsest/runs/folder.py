@@ -23,6 +23,8 @@ OWN = (
     "samples",
     "checkpoints",
     "report.html",
+    "tensorboard",
+    "wandb",
 )
 LOCK, MARK = ".lock", ".beginning"
 

@@ -23,6 +23,7 @@ from palimpsest.runs.identity import identity
 from palimpsest.runs.measuring import Found, Measurer, offering
 from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.runs.stopping import Stop
+from palimpsest.runs.trackers import Tracker, scalars_of
 from palimpsest.streams.stream import Task
 
 SHOWN = ("fid", "kld", "accuracy", "fid_long", "kld_long")  # on the terminal, after each task
@@ -35,9 +36,17 @@ class Recorder:
     `engine.log_every` steps and not in between.
     """
 
-    def __init__(self, folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Display, stop: Stop) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        assembly: Assembly,
+        measurer: Measurer,
+        display: Display,
+        tracker: Tracker,
+        stop: Stop,
+    ) -> None:
         self.folder, self.assembly, self.measurer = folder, assembly, measurer
-        self.display, self.stop = display, stop
+        self.display, self.tracker, self.stop = display, tracker, stop
         self.progress, self.machine = assembly.progress, assembly.machine
         self.engine = assembly.experiment.engine
         self.tasks: list[dict] = []
@@ -178,9 +187,12 @@ class Recorder:
         self.display.say(f"warning: {sentence}")
 
     def write(self, event: str, **facts: object) -> None:
-        """A line of events.jsonl, with the place where the work is."""
+        """A line of events.jsonl, with the place where the work is; its numbers go to the tracker, too."""
         if self.machine.main:
-            self.folder.events.write(event, task=self.progress.task, phase=self.progress.phase, **facts)
+            facts = {"task": self.progress.task, "phase": self.progress.phase, **facts}
+            self.folder.events.write(event, **facts)
+            scalars, step = scalars_of(event, facts)
+            self.tracker.write(scalars, step)
 
     def tick(self) -> None:
         """Take the time since the last look into the cost."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from palimpsest.runs.measuring import Measurer, offering, samplers_of
 from palimpsest.runs.recorder import Recorder
 from palimpsest.runs.stopping import stoppable
 from palimpsest.runs.tables import read_experiment
+from palimpsest.runs.trackers import open_tracker
 from palimpsest.runs.yardstick import make_yardstick
 from palimpsest.streams.stream import Stream, from_tasks
 
@@ -184,8 +185,12 @@ def measurer_of(assembly: Assembly, display: Display) -> Measurer:
 
 def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Display, known: dict) -> Run:
     """Run the loops to the end, or to the wish to stop. known: what the checkpoint says that it goes on from."""
-    with stoppable() as stop:
-        recorder = Recorder(folder, assembly, measurer, display, stop)
+    engine = assembly.experiment.engine
+    tracker = open_tracker(
+        engine.tracker if assembly.machine.main else "none", folder.path, assembly.experiment.model_dump(mode="json")
+    )
+    with stoppable() as stop, closing(tracker):
+        recorder = Recorder(folder, assembly, measurer, display, tracker, stop)
         recorder.tasks, recorder.replayed = known.get("results", []), known.get("replayed", [])
         recorder.write("start", **describe_environment(assembly.machine))
         if assembly.stream.skipped:
