@@ -140,3 +140,21 @@ def test_the_length_of_its_training_is_as_published_unless_said():
 def test_a_batch_without_pictures_is_classified(tmp_path):
     run = palimpsest.train(tiny(classifier=CLASSIFIER), out=tmp_path / "run", display=QUIET)
     assert classifier_of(run).logits(torch.zeros(0, 1, 8, 8)).shape == (0, 10)
+
+
+def test_a_memory_serves_both_and_has_one_size(tmp_path):
+    beside = CLASSIFIER | {"strategy": "experience_replay"}
+    strategy = {"name": "generative_distillation", "experience_replay": {"memory_size": 6}}
+    run = palimpsest.train(tiny(classifier=beside) | {"strategy": strategy}, out=tmp_path / "run", display=QUIET)
+    steps = [e for e in read_events(run.path / "events.jsonl") if e["event"] == "step"]
+    assert {"data × label", "memory × label"} in [set(e["losses"]) for e in steps if e["task"] == 2]
+    strategy = {"name": "dark_replay", "dark_replay": {"memory_size": 4}, "experience_replay": {"memory_size": 6}}
+    with pytest.raises(RequestError, match="give both one memory_size, not experience_replay 6 and dark_replay 4"):
+        palimpsest.train(tiny(classifier=beside) | {"strategy": strategy}, out=tmp_path / "two", display=QUIET)
+
+
+def test_pictures_too_small_for_its_network_are_refused_before_anything_is_written(tmp_path):
+    tables = tiny(classifier=CLASSIFIER, stream={"size": 4}, denoiser={"block_out_channels": [8, 8]})
+    with pytest.raises(RequestError, match="needs pictures of 8×8 or more, and these are 4×4"):
+        palimpsest.train(tables, out=tmp_path / "run", display=QUIET)
+    assert not (tmp_path / "run").exists()

@@ -84,6 +84,9 @@ def test_data_that_does_not_fit_is_refused(run, tmp_path):
         palimpsest.evaluate(run.path, data=tmp_path / "nowhere", display=QUIET)
     with pytest.raises(RequestError, match="not a run directory"):
         palimpsest.evaluate(tmp_path, display=QUIET)
+    pictures(tmp_path / "ten", [f"digit {number}" for number in range(10)], count=2)
+    with pytest.raises(RequestError, match="the run's classes are 0, 1, .* and the data's digit 0"):
+        palimpsest.evaluate(run.path, data=tmp_path / "ten", display=QUIET)
     settings = {"stream.size": 16}
     model = run.path / "models" / "task_1"
     with pytest.raises(RequestError, match=r"works on pictures of shape \(1, 8, 8\)"):

@@ -112,3 +112,20 @@ def test_a_model_that_gives_back_training_pictures_is_found_out(tmp_path, monkey
     pairs = np.asarray(Image.open(run.path / "samples" / "task_2_closest.png"))
     height = (len(pairs) - 2) // 2
     assert (pairs[2:height] == pairs[height + 2 : 2 * height]).all()
+
+
+def test_pictures_of_tasks_to_come_are_no_reference_even_where_classes_come_again(tmp_path):
+    """Two tasks of the same two classes: after the first one, only its own pictures count."""
+    whole = open_stream(StreamOptions(tasks=[[0, 1]]), 0, "cpu").tasks[0]
+    halves = [torch.arange(len(whole.train)) % 2 == part for part in (0, 1)]
+    tests = [torch.arange(len(whole.test)) % 3 == part for part in (0, 1)]
+    tasks = [
+        Task(k + 1, (0, 1), whole.train.subset(halves[k].nonzero()[:, 0]), whole.test.subset(tests[k].nonzero()[:, 0]))
+        for k in (0, 1)
+    ]
+    tables = tiny(evaluation={"samples": 40, "long_steps": 0, "evaluator": {"steps": 20}})
+    run = palimpsest.train(tables, stream=from_tasks(tasks), out=tmp_path / "run", display=QUIET)
+    counts = [int(part.sum()) for part in tests]
+    assert run.results["counts"]["reference"] == [counts[0], sum(counts)]
+    (seen,) = run.results["tasks"][1]["replay"]
+    assert set(seen["shares"]) == {"0", "1"} and seen["purity"] == pytest.approx(1)

@@ -48,6 +48,11 @@ def describe_reference(pictures: Pictures, extractor: Extractor) -> Described:
     return Described(features_of(pictures, extractor), pictures.labels.cpu())
 
 
+def together(parts: Sequence[Described]) -> Described:
+    """Several sets as one."""
+    return Described(torch.cat([part.features for part in parts]), torch.cat([part.labels for part in parts]))
+
+
 def describe_samples(samples: Tensor, evaluator: Evaluator, extractor: Extractor) -> Described:
     """Samples (N, C, H, W) with the classes that the evaluator sees in them."""
     if extractor.sha256 == evaluator.sha256:

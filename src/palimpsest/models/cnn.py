@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from palimpsest.core.errors import RequestError
+
 
 class CNN(nn.Module):
     """The classifier of arXiv 2311.14028, table A.1, with the paddings of its published code.
@@ -13,7 +15,12 @@ class CNN(nn.Module):
     def __init__(self, shape: tuple[int, int, int], classes: int, dropout: float = 0.25) -> None:
         super().__init__()
         channels, height, width = shape
-        left = min(height, width) // 2 - 3  # after two unpadded convolutions and one pooling
+        left = (min(height, width) - 2) // 2 - 2  # after each unpadded convolution, with a pooling between them
+        if left < 1:
+            raise RequestError(
+                f"the classifier's network needs pictures of 8×8 or more, and these are {height}×{width}; "
+                "leave it out with --set classifier.strategy=none."
+            )
         self.body = nn.Sequential(
             *convolution(channels, 32, padding=1),
             *convolution(32, 32),

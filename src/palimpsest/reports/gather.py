@@ -61,9 +61,9 @@ class Method:
         return sorted({task.number for results in self.results for task in results.tasks})
 
     def over_seeds(self, number: int, value: Callable[[Task], float | None]) -> Cell | None:
-        """A number after one task, over all seeds that have it."""
-        tasks = (task for results in self.results for task in results.tasks if task.number == number)
-        return mean(value(task) for task in tasks)
+        """A number after one task, over all seeds; None where one lacks it, for a mean of the others would flatter."""
+        tasks = [task for results in self.results for task in results.tasks if task.number == number]
+        return complete(value(task) for task in tasks)
 
 
 @dataclass(frozen=True)
@@ -160,3 +160,9 @@ def mean(values: Any) -> Cell | None:
     """Mean and standard error of those values that are numbers; None where there is none."""
     found = [float(value) for value in values if is_number(value)]
     return cell(found) if found else None
+
+
+def complete(values: Any) -> Cell | None:
+    """Mean and standard error of values of which none is missing; None otherwise."""
+    found = list(values)
+    return mean(found) if all(is_number(value) for value in found) else None

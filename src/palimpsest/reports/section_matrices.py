@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from palimpsest.reports.comparison import Cell
-from palimpsest.reports.gather import Gathered, Method, is_number, mean
+from palimpsest.reports.gather import Gathered, Method, complete, is_number, mean
 from palimpsest.reports.heat import Heat, Scale, around_one, heat_map, rising, seeds_in_words, share_of_one
 from palimpsest.reports.markup import Markup, Section, figure, grid, join, short, tag
 from palimpsest.reports.section_results import label
@@ -54,7 +54,7 @@ def of_task(results: Any, seen: int, measured: int, *, accuracy: bool, value: Va
 
 def task_matrix(method: Method, read: Callable[[Any, int, int], float | None]) -> Heat | None:
     numbers = method.task_numbers()
-    cells = [[mean(read(r, seen, n) for r in method.results) for n in numbers] for seen in numbers]
+    cells = [[complete(read(r, seen, n) for r in method.results) for n in numbers] for seen in numbers]
     values = tuple(tuple(cell.mean if cell else None for cell in row) for row in cells)
     heads = tuple(map(str, numbers))
     heat = Heat(label(method), heads, heads, values)
@@ -88,7 +88,7 @@ def by_class(method: Method, value: Value) -> dict[int, Cell | None]:
     for results in method.results:
         for entry in results.tasks[-1].per_class:
             found.setdefault(entry.get("class", -1), []).append(value(entry))
-    return {number: mean(values) for number, values in found.items()}
+    return {number: complete(values) for number, values in found.items()}
 
 
 def block(name: str, meaning: str, heats: Sequence[Heat], corner: str) -> Iterable[Markup]:

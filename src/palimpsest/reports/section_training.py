@@ -164,9 +164,12 @@ def cost(found: Gathered) -> Section | None:
     if not having:
         return None
     most = max((total(method) for method in having), default=0.0)
-    headings = ("method", "passes", "student", "teacher", "classifier", "time", "peak memory")
+    headings = ("method", "passes", "student", "teacher", "time", "classifier's passes", "its time", "peak memory")
     rows = ([m.name, bar(total(m), most), *texts(m)] for m in having)
-    note = tag("p", "A pass is one picture through a network once. Means over seeds.", class_="note")
+    words = (
+        "A pass is one picture through a network once; a backward counts two. Training only, the classifier beside the "
+    )
+    note = tag("p", words + "generator apart. Means over seeds.", class_="note")
     return Section("cost", "Cost", (scroll(table(headings, rows), "cost"), note))
 
 
@@ -188,7 +191,7 @@ def by_classifier(method: Method) -> float | None:
 
 
 def total(method: Method) -> float:
-    parts = (spent(method, "student_passes"), spent(method, "teacher_passes"), by_classifier(method))
+    parts = (spent(method, "student_passes"), spent(method, "teacher_passes"))
     return sum(part or 0 for part in parts)
 
 
@@ -198,8 +201,13 @@ def bar(value: float, most: float) -> Markup:
 
 
 def texts(method: Method) -> Iterator[str]:
-    passes = (spent(method, "student_passes"), spent(method, "teacher_passes"), by_classifier(method))
-    yield from (ABSENT if each is None else amount(each) for each in passes)
     seconds, memory = spent(method, "seconds"), spent(method, "peak_memory_bytes")
-    yield ABSENT if seconds is None else duration(seconds)
+    for value, unit in (
+        (spent(method, "student_passes"), amount),
+        (spent(method, "teacher_passes"), amount),
+        (seconds, duration),
+        (by_classifier(method), amount),
+        (spent(method, "classifier", "seconds"), duration),
+    ):
+        yield ABSENT if value is None else unit(value)
     yield ABSENT if memory is None else f"{memory / 1e6:.0f} MB"

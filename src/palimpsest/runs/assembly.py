@@ -147,7 +147,13 @@ def first_past(
     courses: Sequence[Course], experiment: Experiment, learners: tuple[str, ...], teachers: Mapping[str, nn.Module]
 ) -> Past:
     """What is behind the first task: nothing, or a model that is taught on, which counts as one task."""
-    memory_size = experiment.options.get("memory_size", 0)
+    sizes = {c.name: experiment.options_of(c.name)["memory_size"] for c in courses if "memory" in c.keeps}
+    if len(set(sizes.values())) > 1:
+        both = " and ".join(f"{name} {size}" for name, size in sizes.items())
+        raise RequestError(
+            f"one memory serves the strategy and the classifier beside it; give both one memory_size, not {both}."
+        )
+    memory_size = next(iter(sizes.values()), 0)
     if memory_size < 0:
         raise RequestError(f"memory_size is {memory_size}, and a memory holds 0 pictures or more.")
     memory = Memory(flip=experiment.stream.flip)

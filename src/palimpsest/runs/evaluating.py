@@ -98,7 +98,8 @@ def evaluate(
     finished = len(tasks) == len(stream)
     if finished:
         tasks[-1]["measures"] |= summarised(tasks, stream)
-    results = dict(subject.known) | {"finished": finished} | measured(stream, measurer, tasks, finished)
+    about = {"finished": finished, "stream": stream.name}
+    results = dict(subject.known) | about | measured(stream, measurer, tasks, finished)
     if folder:
         write(folder, subject.experiment, results, pictures)
     return results
@@ -114,16 +115,17 @@ def open_subject(place: Path, data: str | Path | None, settings: dict[str, Any])
     if (place / "model_index.json").exists() and not (place / "run").exists():
         return open_single(place, data, settings)
     folder = open_folder(place)
-    models = {int(path.name.removeprefix("task_")): path for path in (folder.path / "models").glob("task_*")}
-    if not models:
-        raise RequestError(f"{place} has no model yet: its first task is not finished.")
+    models = folder.models
     tables = read_experiment(folder.config)
     if tables["strategy"].pop("passed_in", False):  # its name says nothing here, and it trains nothing
         tables["strategy"] = {"name": "finetune"}
     if tables["stream"]["name"] == "python" and data is None:
         raise RequestError(f"the stream of {place} was passed in from Python; say what to measure against with --data.")
-    known = json.loads(folder.results.read_text(encoding="utf-8"))
-    return Subject(place, dict(sorted(models.items())), resolve(tables, settings=settings), known)
+    try:
+        known = json.loads(folder.results.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{folder.results} is missing or damaged; resume the run, which writes it again.") from error
+    return Subject(place, models, resolve(tables, settings=settings), known)
 
 
 def open_single(place: Path, data: str | Path | None, settings: dict[str, Any]) -> Subject:
@@ -160,10 +162,11 @@ def check_fit(subject: Subject, stream: Stream, machine: Machine) -> None:
                 f"the model works on pictures of shape {learner.shape} (C, H, W), and the data has {stream.shape}; set "
                 "stream.size and stream.channels."
             )
-    names = subject.known.get("class_names", list(stream.class_names))
-    if len(names) != len(stream.class_names):
+    names, there = subject.known.get("class_names", list(stream.class_names)), list(stream.class_names)
+    if names != there:
         raise RequestError(
-            f"the run has {len(names)} classes, and the data {len(stream.class_names)}; give data with the run's classes."
+            f"the run's classes are {', '.join(names)}, and the data's {', '.join(there)}; give data with the run's "
+            "classes, in their order."
         )
 
 

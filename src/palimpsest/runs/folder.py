@@ -59,6 +59,14 @@ class RunFolder:
         """The pipeline folder of a task."""
         return self.path / "models" / f"task_{task}"
 
+    @property
+    def models(self) -> dict[int, Path]:
+        """The folders of the models that are there, by task."""
+        found = {path.name.removeprefix("task_"): path for path in (self.path / "models").glob("task_*")}
+        if not found:
+            raise RequestError(f"{self.path} has no model yet: its first task is not finished.")
+        return dict(sorted((int(number), path) for number, path in found.items() if number.isdecimal()))
+
     def picture(self, task: int, ending: str = "") -> Path:
         """A picture of a task: the sample sheet, or another one by the ending of its name ("_closest")."""
         return self.path / "samples" / f"task_{task}{ending}.png"

@@ -74,7 +74,7 @@ class Recorder:
             if IMAGES not in source.gives or not getattr(source, "is_synthetic", False):
                 continue
             address = (self.assembly.plan.seed, progress.task, phase.learner, "replay")
-            seen = self.measurer.of_replay(source, progress.past.classes, address)
+            seen = self.measurer.of_replay(source, tuple(dict.fromkeys(progress.past.classes)), address)
             if seen:
                 self.report_replay({"source": source.name, "learner": phase.learner, **seen})
         taken([*progress.learners.values(), *progress.teachers])  # looking is not training: these passes do not count
@@ -86,7 +86,7 @@ class Recorder:
         names = self.assembly.stream.class_names
         if seen["starving"]:
             starving = ", ".join(f"{names[c]} ({seen['shares'][c]:.1%})" for c in seen["starving"])
-            due = 1 / len(self.progress.past.classes)
+            due = 1 / len(set(self.progress.past.classes))
             self.warn(f"in what the {seen['learner']} replays, classes starve: {starving}; due to each: {due:.1%}")
 
     def after_step(self, pictures: int) -> None:

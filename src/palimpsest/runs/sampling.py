@@ -88,10 +88,7 @@ def open_model(place: Path, task: int | None) -> Denoiser:
         if task is not None:
             raise RequestError(f"{place} is one model and not a run, so it has no task {task}; leave --task out.")
         return open_pipeline(place)[0]
-    models = open_folder(place).path / "models"
-    there = sorted(int(path.name.removeprefix("task_")) for path in models.glob("task_*"))
-    if not there:
-        raise RequestError(f"{place} has no model yet: its first task is not finished.")
-    if task is not None and task not in there:
-        raise RequestError(f"{place} has no model of task {task}; there are: {', '.join(map(str, there))}.")
-    return open_pipeline(models / f"task_{there[-1] if task is None else task}")[0]
+    models = open_folder(place).models
+    if task is not None and task not in models:
+        raise RequestError(f"{place} has no model of task {task}; there are: {', '.join(map(str, models))}.")
+    return open_pipeline(models[max(models) if task is None else task])[0]
