@@ -130,10 +130,11 @@ def test_hardly_any_samples_give_no_number_and_a_warning(stream, real, made):
 
 
 def test_every_measure_is_in_the_catalog_and_the_catalog_needs_no_torch():
-    assert OF_GENERATION | OF_CLASSES | {"memorisation"} == set(catalog.MEASURES)
+    assert OF_GENERATION | OF_CLASSES | {"memorisation", "memorisation_se"} == set(catalog.MEASURES)
     for name, entry in catalog.MEASURES.items():
-        assert entry.name == name and entry.direction in ("lower is better", "higher is better")
-        assert entry.unit and re.fullmatch(r"[A-Z].*\.", entry.description)
+        known = ("lower is better", "higher is better")
+        assert entry.name == name and (entry.direction in known) == (not name.endswith("_se"))
+        assert entry.unit and entry.taken_over and re.fullmatch(r"[A-Z].*\.", entry.description)
     check = "import sys, palimpsest.evaluation.catalog; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 

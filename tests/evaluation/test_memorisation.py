@@ -5,7 +5,13 @@ import torch
 
 from palimpsest.core.errors import RequestError
 from palimpsest.evaluation import memorisation as module
-from palimpsest.evaluation.memorisation import closest_pairs, memorisation, nearest
+from palimpsest.evaluation.memorisation import (
+    class_weights,
+    closest_pairs,
+    memorisation,
+    memorisation_error,
+    nearest,
+)
 from palimpsest.streams.pictures import Pictures
 
 
@@ -139,3 +145,33 @@ def test_what_cannot_be_compared_is_refused():
         memorisation(torch.ones(0), torch.ones(5))
     with pytest.raises(RequestError, match="quantile between 0 and 1, but it is 1"):
         memorisation(torch.ones(5), torch.ones(5), quantile=1)
+
+
+def test_real_unseen_pictures_of_any_classes_are_no_copies():
+    """Class 0 lies close together and class 1 far apart: without weights, unseen pictures of class 0 look like copies."""
+    random = torch.Generator().manual_seed(0)
+
+    def drawn(count: int, spread: float) -> torch.Tensor:
+        return torch.randn(count, 1, 4, 4, generator=random) * spread
+
+    training = torch.cat([drawn(500, 0.1), drawn(500, 1.0)])
+    held_out, classes = torch.cat([drawn(500, 0.1), drawn(500, 1.0)]), torch.arange(1000) // 500
+    usual = nearest(held_out, training).distances
+    fresh = nearest(drawn(500, 0.1), training).distances
+    weights = class_weights(torch.zeros(500, dtype=torch.int64), classes)
+    assert weights.tolist() == [1.0] * 500 + [0.0] * 500
+    assert memorisation(fresh, usual, weights=weights) == pytest.approx(0.01, abs=0.012)
+    assert memorisation(fresh, usual) > 0.015, (
+        "the threshold of all classes together is not that of the samples' classes"
+    )
+
+
+def test_equal_classes_weigh_equally_and_a_class_that_is_not_held_out_weighs_nothing():
+    assert class_weights(torch.tensor([0, 1, 1, 0]), torch.tensor([0, 1])).tolist() == [2.0, 2.0]
+    assert class_weights(torch.tensor([5, 5]), torch.tensor([0, 1])).tolist() == [0.0, 0.0]
+
+
+def test_the_standard_error_is_that_of_repeated_draws():
+    random = torch.Generator().manual_seed(0)
+    found = [memorisation(torch.rand(300, generator=random), torch.rand(300, generator=random)) for _ in range(400)]
+    assert torch.tensor(found).std().item() == pytest.approx(memorisation_error(300, 300), rel=0.25)

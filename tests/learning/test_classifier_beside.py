@@ -92,7 +92,7 @@ def test_accuracies_stand_in_the_matrix_and_in_the_summaries(tmp_path):
 def test_a_saved_classifier_says_what_the_trained_one_said(tmp_path):
     run = palimpsest.train(tiny(classifier=CLASSIFIER), out=tmp_path / "run", display=QUIET)
     classifier, model = classifier_of(run), run.path / "models" / "task_2"
-    assert classifier.shape == (1, 8, 8) and classifier.classes == 10
+    assert classifier.shape == (1, 8, 8) and classifier.classes == tuple("0123456789")
     assert open_pipeline(model)[0].shape == (1, 8, 8), "the pipeline beside it opens as ever"
     (model / "classifier.json").write_text("{}")
     with pytest.raises(RequestError, match="classifier in .* cannot be opened"):

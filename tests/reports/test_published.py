@@ -81,8 +81,9 @@ def test_fid_in_other_features_is_shown_without_a_deviation_and_said_to_be_so():
 
 
 def test_another_evaluator_is_said():
-    assert "labels of small_cnn-32" in notes(ours(evaluator={"name": "small_cnn-32", "sha256": "ab"}))
-    assert "ResNet" not in notes(ours())
+    small = ours(evaluator={"name": "small_cnn-32", "sha256": "ab"})
+    assert "labels of small_cnn-32" in notes(small) and "weights: no deviation" in notes(small)
+    assert "from ImageNet's weights\n" in notes(ours()) + "\n", "the paper's ResNet-18 is not ours either"
 
 
 def test_other_seeds_and_a_single_one_are_said():

@@ -54,7 +54,7 @@ def test_what_is_written_is_read_like_a_run_and_nothing_is_overwritten(run, tmp_
     assert (run.path / "results.json").read_bytes() == before
 
 
-def pictures(folder, classes, count: int = 12) -> None:
+def pictures(folder, classes, count: int = 12, size: int = 8) -> None:
     """Class folders of noise, for training and for testing."""
     random = torch.Generator().manual_seed(0)
     for part in ("train", "test"):
@@ -62,7 +62,7 @@ def pictures(folder, classes, count: int = 12) -> None:
             place = folder / part / name
             place.mkdir(parents=True)
             for number in range(count):
-                shades = torch.randint(0, 256, (8, 8), dtype=torch.uint8, generator=random).numpy()
+                shades = torch.randint(0, 256, (size, size), dtype=torch.uint8, generator=random).numpy()
                 Image.fromarray(shades).save(place / f"{number}.png")
 
 
@@ -72,6 +72,7 @@ def test_a_single_model_is_measured_against_data_of_ones_own(run, tmp_path):
     found = palimpsest.evaluate(model, data=tmp_path / "data", set=settings, display=QUIET)
     assert found["class_names"] == ["more noise", "noise"] and found["task_count"] == 1 and found["finished"]
     assert found["final"]["kid"] > 0 and "fid_long" in found["final"]
+    assert "accuracy" not in found["final"], "the classifier beside it knows other classes"
     with pytest.raises(RequestError, match="is one model and not a run; say what to measure it against with --data"):
         palimpsest.evaluate(model, display=QUIET)
 
@@ -87,10 +88,36 @@ def test_data_that_does_not_fit_is_refused(run, tmp_path):
     pictures(tmp_path / "ten", [f"digit {number}" for number in range(10)], count=2)
     with pytest.raises(RequestError, match="the run's classes are 0, 1, .* and the data's digit 0"):
         palimpsest.evaluate(run.path, data=tmp_path / "ten", display=QUIET)
-    settings = {"stream.size": 16}
-    model = run.path / "models" / "task_1"
-    with pytest.raises(RequestError, match=r"works on pictures of shape \(1, 8, 8\)"):
-        palimpsest.evaluate(model, data=tmp_path / "two", set=settings, display=QUIET)
+
+
+def test_pictures_are_brought_to_the_models_size(run, tmp_path):
+    pictures(tmp_path / "data", ["a", "b"], size=10)
+    settings = {"evaluation.samples": 30, "evaluation.evaluator.steps": 2, "evaluation.long_steps": 0}
+    found = palimpsest.evaluate(run.path / "models" / "task_1", data=tmp_path / "data", set=settings, display=QUIET)
+    assert found["final"]["kid"] > 0
+
+
+def test_an_evaluation_is_no_run_to_go_on_with(run, tmp_path):
+    palimpsest.evaluate(run.path, out=tmp_path / "again", set={"evaluation.steps": 3}, display=QUIET)
+    with pytest.raises(RequestError, match="is not a run but an evaluation of"):
+        palimpsest.resume(tmp_path / "again", display=QUIET)
+
+
+def test_damage_is_a_sentence(run, tmp_path):
+    import shutil
+
+    part = tmp_path / "part"
+    shutil.copytree(run.path, part)
+    (part / "models" / "task_1 copy").mkdir()
+    shutil.rmtree(part / "models" / "task_1")
+    found = palimpsest.evaluate(part, display=QUIET)
+    assert [task["number"] for task in found["tasks"]] == [2] and "denoising_error" not in found["tasks"][0]
+    (part / "models" / "task_2" / "classifier.safetensors").write_bytes(b"cut off")
+    with pytest.raises(RequestError, match="the classifier in .* cannot be opened"):
+        palimpsest.evaluate(part, display=QUIET)
+    (part / "results.json").write_text("{")
+    with pytest.raises(RequestError, match="is missing or damaged; resume the run"):
+        palimpsest.evaluate(part, display=QUIET)
 
 
 def test_an_unfinished_run_is_measured_as_far_as_it_goes(run, tmp_path):

@@ -189,7 +189,9 @@ def test_a_checkpoint_of_another_experiment_is_refused(tmp_path):
     killed(out, "generative_distillation", "step", 15)
     config = out / "config.toml"
     config.write_text(config.read_text().replace("learning_rate = 0.001", "learning_rate = 0.002", 1))
-    with pytest.raises(palimpsest.RequestError, match="belong to another experiment: classifier.training.learning_rate"):
+    with pytest.raises(
+        palimpsest.RequestError, match="belong to another experiment: classifier.training.learning_rate"
+    ):
         palimpsest.resume(out, display=QUIET)
 
 

@@ -258,3 +258,13 @@ def test_a_folder_that_is_no_study_is_refused(experiment, tmp_path):
 
 def test_the_names_in_a_folder_are_those_that_a_run_writes():
     assert (children.MARK, children.LOCK) == (folder.MARK, folder.LOCK)
+
+
+def test_runs_that_could_not_stand_in_one_table_are_refused_before_anything_is_started(experiment, tmp_path):
+    for axes, key in (
+        ({"evaluation.extractor": ["evaluator", "inception"]}, "evaluation.extractor"),
+        ({"stream.size": [8, 16]}, "stream.size"),
+    ):
+        with pytest.raises(RequestError, match=f"runs with another {key} cannot stand in one table"):
+            study(experiment, strategies="finetune", seeds="0", set=axes, out=tmp_path / "study", display=SILENT)
+    assert not (tmp_path / "study").exists()

@@ -57,10 +57,12 @@ def study(
     asked = {"strategies": strategies, "seeds": seeds, "jobs": jobs, "published": published, "out": out}
     outcome = study(experiment, set=parse_axes(set or []), **asked)
     rows = published_of(read_experiment(experiment)) if published else None
-    if outcome.finished:
-        print_rich(conclude(outcome.finished, outcome.out, defaults(), rows))
-        typer.echo(f"report   {outcome.out / 'report.html'}")
-    outcome.check()
+    try:
+        if outcome.finished:
+            print_rich(conclude(outcome.finished, outcome.out, defaults(), rows))
+            typer.echo(f"report   {outcome.out / 'report.html'}")
+    finally:
+        outcome.check()
 
 
 def update(

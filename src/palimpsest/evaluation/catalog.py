@@ -18,20 +18,27 @@ HEADLINES = (
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of a run: its name in results.json, its unit, which way is better, and what it says."""
+    """One number of a run: its name in results.json, its unit, which way is better ("" for an error), what it says, and
+    which pictures it is taken over."""
 
     name: str
     unit: str
-    better: Literal["lower", "higher"]
+    better: Literal["lower", "higher", ""]
     description: str
+    taken_over: str
 
     @property
     def direction(self) -> str:
-        return f"{self.better} is better"
+        return f"{self.better} is better" if self.better else "an error, not a score"
 
     @property
     def arrow(self) -> str:
-        return "↓" if self.better == "lower" else "↑"
+        return {"lower": " ↓", "higher": " ↑", "": ""}[self.better].strip()
+
+
+SAMPLES = "all samples (evaluation.samples) and all reference pictures of the tasks seen (evaluation.reference)"
+COPIES = "at most evaluation.memorisation samples and as many test pictures; all training pictures of the tasks seen"
+TESTS = "all test pictures of the tasks seen"
 
 
 MEASURES: dict[str, Measure] = {
@@ -42,90 +49,112 @@ MEASURES: dict[str, Measure] = {
             "squared feature distance",
             "lower",
             "Fréchet distance between the extractor's features of samples and of real pictures of the classes seen.",
+            SAMPLES,
         ),
         Measure(
             "kid",
             "squared MMD",
             "lower",
             "Kernel distance (squared MMD) of the features that fid compares; unbiased, so at times slightly negative.",
+            SAMPLES,
         ),
         Measure(
             "kid_se",
             "squared MMD",
-            "lower",
+            "",
             "Standard error of kid (jackknife): how far kid moves with other samples, not a score by itself.",
+            SAMPLES,
         ),
         Measure(
             "precision",
             "share of samples",
             "higher",
             "Share of the samples within the nearest neighbours' reach of a real picture's features.",
+            SAMPLES,
         ),
         Measure(
             "recall",
             "share of real pictures",
             "higher",
             "Share of the real pictures within the nearest neighbours' reach of a sample's features.",
+            SAMPLES,
         ),
         Measure(
             "density",
             "ratio to the expected number",
             "higher",
             "How many real neighbourhoods a sample lies in, over the number expected of real pictures, so 1 is right.",
+            SAMPLES,
         ),
         Measure(
             "coverage",
             "share of real pictures",
             "higher",
             "Share of the real pictures' neighbourhoods that hold at least one sample.",
+            SAMPLES,
         ),
         Measure(
             "kld",
             "nats",
             "lower",
             "KL divergence of the samples' class frequencies (by the evaluator) from those of the classes seen.",
+            SAMPLES,
         ),
         Measure(
             "total_variation",
             "share of samples",
             "lower",
             "Share of the samples that would have to change class for the class frequencies to be right.",
+            SAMPLES,
         ),
         Measure(
             "memorisation",
             "share of samples",
             "lower",
             "Share of samples as near to a training picture as the nearest 1 % of held-out pictures; 0.01 is expected.",
+            COPIES,
+        ),
+        Measure(
+            "memorisation_se",
+            "share of samples",
+            "",
+            "Standard error of memorisation where nothing is memorised: how far it moves with other pictures.",
+            COPIES,
         ),
         Measure(
             "accuracy",
             "share of test pictures",
             "higher",
             "Share of the test pictures of the classes seen that the continually trained classifier labels rightly.",
+            TESTS,
         ),
         Measure(
             "last_accuracy",
             "share of test pictures",
             "higher",
             "Accuracy after the last task, over the test pictures of all tasks.",
+            TESTS,
         ),
         Measure(
             "average_incremental_accuracy",
             "share of test pictures",
             "higher",
             "Mean over all tasks of the accuracy after each, on the classes seen by then.",
+            TESTS,
         ),
         Measure(
             "forgetting",
             "share of test pictures",
             "lower",
             "Mean fall of a task's accuracy from its best after an earlier task to that after the last one.",
+            TESTS,
         ),
         Measure(
             "backward_transfer",
             "share of test pictures",
             "higher",
             "Mean change of a task's accuracy from its own task to the last one; negative where it was forgotten.",
+            TESTS,
         ),
     )
 }

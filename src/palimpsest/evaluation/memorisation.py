@@ -83,29 +83,51 @@ def take(training: Pictures | Tensor, rows: Tensor) -> Tensor:
     return training[rows.to(training.device)] if isinstance(training, Tensor) else training.take(rows)[0]
 
 
-def memorisation(made: Tensor, held_out: Tensor, quantile: float = 0.01) -> float:
+def memorisation(made: Tensor, held_out: Tensor, quantile: float = 0.01, weights: Tensor | None = None) -> float:
     """Share of the samples that lie as near to a training picture as only a share `quantile` of held-out pictures does.
 
         mean [d(sample, training) ≤ q],   q: the 1 % quantile of d(held-out picture, training)
 
     The three sets are those of the test for data copying of Meehan et al. 2020 (arXiv 2004.05675).
     made, held_out: distances (N,) and (M,) of samples and of held-out pictures of the same classes to the same training
-    set, as `nearest` gives them.
+    set, as `nearest` gives them.  weights: what each held-out picture counts in the quantile, (M,); see `class_weights`.
     Unit: share of samples, 0 to 1.  Direction: lower is better; 0.01 (`quantile`) is expected of a model that does not
-    memorise, 1 of copies; less than that of samples unlike any picture, so read it beside a measure of quality.
-    Sample count: for 0.01 the standard error is about 0.1 √(1/N + 1/M), so take at least some hundreds of each.
-    Raises RequestError where one set is empty or the quantile is not between 0 and 1.
+    memorise, 1 of copies. Samples unlike any picture score less and blurred ones more, for smooth pictures lie near to
+    all others: read it beside a measure of quality, and look at the closest pairs.
+    Sample count: for its standard error see `memorisation_error`; take at least some hundreds of each.
+    Raises RequestError where one set is empty, weighs nothing, or the quantile is not between 0 and 1.
     """
-    if not len(made) or not len(held_out):
+    weights = torch.ones(len(held_out)) if weights is None else weights
+    if not len(made) or not weights.sum() > 0:
         raise RequestError(
             f"memorisation needs distances of samples and of held-out pictures, but there are {len(made)} and "
             f"{len(held_out)}; give both."
         )
     if not 0 < quantile < 1:
         raise RequestError(f"memorisation needs a quantile between 0 and 1, but it is {quantile}; the usual is 0.01.")
+    distances, order = held_out.double().sort()
+    reached = weights.double()[order].cumsum(0) / weights.double().sum()
     # ≤, because the threshold is 0 where held-out pictures repeat training pictures, and copies must count then too.
-    threshold = torch.quantile(held_out.double(), quantile)
+    threshold = distances[int((reached >= quantile - 1e-12).nonzero()[0])]
     return float((made.double() <= threshold).double().mean())
+
+
+def class_weights(made: Tensor, held_out: Tensor) -> Tensor:
+    """What each held-out picture counts, float64 (M,), so that their classes are as frequent as those of the samples.
+
+    made, held_out: class numbers int64 (N,) and (M,). Pictures of some classes lie nearer to each other than those of
+    others, so that a generator that makes these too often would seem to copy, and one that forgot them seem not to.
+    Held-out pictures of classes that the samples lack count nothing.
+    """
+    classes = int(torch.cat([made, held_out]).max()) + 1 if len(made) and len(held_out) else 1
+    there = torch.bincount(held_out, minlength=classes).double()
+    wanted = torch.bincount(made, minlength=classes).double()
+    return (wanted / there.clamp(min=1))[held_out]
+
+
+def memorisation_error(made: int, held_out: int, quantile: float = 0.01) -> float:
+    """Standard error of `memorisation` for a model that does not memorise: √(q (1 − q) (1/N + 1/M)), shares of samples."""
+    return (quantile * (1 - quantile) * (1 / made + 1 / held_out)) ** 0.5
 
 
 def closest_pairs(

@@ -1,10 +1,11 @@
 """A classifier: a network that says which class a picture shows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -21,7 +22,7 @@ class Classifier(nn.Module):
     """A learner that says which class a picture shows.
 
     network: pictures float (B, C, H, W) in [-1, 1] to logits (B, classes), one head over all classes from the start.
-    options: what the network was built from.  shape: (C, H, W) of its pictures.  classes: of the whole stream.
+    options: what the network was built from.  shape: (C, H, W) of its pictures.  classes: names of all the stream's.
     passes: how many pictures have gone through the network.
     """
 
@@ -29,11 +30,11 @@ class Classifier(nn.Module):
     heads = ("logits",)
 
     def __init__(
-        self, network: nn.Module, options: ClassifierOptions, shape: tuple[int, int, int], classes: int
+        self, network: nn.Module, options: ClassifierOptions, shape: tuple[int, int, int], classes: Sequence[str]
     ) -> None:
         super().__init__()
         self.network, self.options = network, options
-        self.shape, self.classes = tuple(shape), classes
+        self.shape, self.classes = tuple(shape), tuple(classes)
         self.passes = 0
 
     def forward(self, questions: Mapping[str, Images]) -> dict[str, Tensor]:
@@ -55,16 +56,18 @@ class Classifier(nn.Module):
         return drawn.seen_by(head)
 
 
-def build_classifier(options: ClassifierOptions, shape: tuple[int, int, int], classes: int, seed: int) -> Classifier:
-    """An untrained classifier of pictures of `shape` (C, H, W), with initial weights from `seed`."""
+def build_classifier(
+    options: ClassifierOptions, shape: tuple[int, int, int], classes: Sequence[str], seed: int
+) -> Classifier:
+    """An untrained classifier of pictures of `shape` (C, H, W) into `classes`, with initial weights from `seed`."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(seed, "classifier", "initial weights"))
-        return Classifier(CNN(shape, classes, options.dropout), options, shape, classes)
+        return Classifier(CNN(shape, len(classes), options.dropout), options, shape, classes)
 
 
 def save_classifier(classifier: Classifier, folder: Path) -> None:
     """Write classifier.safetensors, and classifier.json with what it takes to build the network again."""
-    made = {"options": classifier.options.model_dump(), "shape": classifier.shape, "classes": classifier.classes}
+    made = {"options": classifier.options.model_dump(), "shape": classifier.shape, "class_names": classifier.classes}
     save_file(
         {name: value.contiguous() for name, value in classifier.state_dict().items()}, folder / f"{STEM}.safetensors"
     )
@@ -79,8 +82,8 @@ def open_classifier(folder: Path) -> Classifier | None:
     try:
         made = json.loads(record.read_text(encoding="utf-8"))
         options = ClassifierOptions(**made["options"])
-        classifier = build_classifier(options, tuple(made["shape"]), made["classes"], 0)
+        classifier = build_classifier(options, tuple(made["shape"]), made["class_names"], 0)
         classifier.load_state_dict(load_file(folder / f"{STEM}.safetensors"))
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise RequestError(f"the classifier in {folder} cannot be opened: {str(error).splitlines()[0]}") from error
     return classifier.eval().requires_grad_(False)

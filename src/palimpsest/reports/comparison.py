@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from palimpsest.core.errors import RequestError
-from palimpsest.evaluation.catalog import in_order
+from palimpsest.evaluation.catalog import find, in_order
 from palimpsest.reports.results import Results
 
 
@@ -174,6 +174,16 @@ def cell_of_cost(several: Sequence[Results], ddof: int, *parts: str) -> Cell | N
     if any(part not in run.cost for run in several for part in parts):
         return None
     return cell((float(sum(run.cost[part] for part in parts)) for run in several), ddof)
+
+
+def best(rows: Sequence[Row], name: str) -> float | None:
+    """The best mean of a measure over finished methods of which every seed has it; None where there is no competition."""
+    entry = find(name)
+    cells = [(row.measures[name], len(row.seeds)) for row in rows if row.finished and name in row.measures]
+    means = [each.mean for each, seeds in cells if each.count == seeds]
+    if len(means) < 2 or not (entry and entry.better):
+        return None
+    return min(means) if entry.better == "lower" else max(means)
 
 
 def notes(rows: Sequence[Row], ddof: int) -> tuple[str, ...]:

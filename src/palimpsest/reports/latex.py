@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from palimpsest.evaluation.catalog import LONG, find
-from palimpsest.reports.comparison import Row, Table
+from palimpsest.reports.comparison import Row, Table, best
 from palimpsest.reports.numbers import with_error
 
 ESCAPES = {
@@ -48,7 +48,7 @@ def heading(measure: str) -> str:
     """A measure's name, "(long)" for the long sampler's, and an arrow to where it is better."""
     entry = find(measure)
     name = escaped(measure.removesuffix(LONG)) + (" (long)" if measure.endswith(LONG) else "")
-    return name + (f" {ARROWS[entry.better]}" if entry else "")
+    return name + (f" {ARROWS[entry.better]}" if entry and entry.better else "")
 
 
 def method(row: Row) -> str:
@@ -63,13 +63,4 @@ def in_cell(row: Row, name: str, rows: Sequence[Row]) -> str:
         return "--"
     cell = row.measures[name]
     text = with_error(cell.mean, cell.error).replace("±", r"\pm")
-    return rf"$\mathbf{{{text}}}$" if row.finished and cell.mean == best(name, rows) else f"${text}$"
-
-
-def best(name: str, rows: Sequence[Row]) -> float | None:
-    """The best mean of a measure among finished methods; None where no direction is better."""
-    means = [row.measures[name].mean for row in rows if row.finished and name in row.measures]
-    entry = find(name)
-    if not entry or not means:
-        return None
-    return min(means) if entry.better == "lower" else max(means)
+    return rf"$\mathbf{{{text}}}$" if row.finished and cell.mean == best(rows, name) else f"${text}$"

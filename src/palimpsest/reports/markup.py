@@ -99,7 +99,7 @@ def title(measure: str) -> str:
 def arrow(measure: str) -> Markup:
     """Which way a measure is better, as an arrow and in words; nothing for a measure that the catalog does not list."""
     entry = find(measure)
-    if not entry:
+    if not entry or not entry.better:
         return Markup("")
     return tag("span", tag("span", entry.arrow, aria_hidden="true"), hidden(f" ({entry.direction})"), class_="arrow")
 

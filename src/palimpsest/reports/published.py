@@ -86,11 +86,18 @@ def beside(row: Mapping[str, Any], several: Sequence[Results], labels: Labels, d
     for name in MEASURES:
         values = [run.measures[name] for run in several if name in run.measures]
         ours, paper = cell(values, ddof) if values else None, row.get(name)
-        comparable = name != "fid" or is_named(several[0].extractor, EXTRACTOR)
+        comparable = measured_alike(name, several[0])
         found[name] = Beside(ours, paper, deviation(ours, paper) if comparable else None)
     options = labels.of(several[0])
     text = "\n".join([row["strategy"], *(f"{name}={value}" for name, value in options.items())])
     return Row(text, tuple(sorted(run.seed for run in several)), row["table"], found)
+
+
+def measured_alike(name: str, run: Results) -> bool:
+    """Whether a measure is taken with the network that the paper takes it with, so that the numbers can be compared."""
+    if name == "fid":
+        return is_named(run.extractor, EXTRACTOR)
+    return name != "kld" or is_named(run.evaluator, EVALUATOR)
 
 
 def deviation(ours: Cell | None, paper: tuple[float, float] | None) -> float | None:
@@ -139,10 +146,11 @@ def other_measuring(run: Results, measured: set[str]) -> list[str]:
     if "fid" in measured and not is_named(run.extractor, EXTRACTOR):
         name = run.extractor.get("name", "an unknown extractor")
         said.append(f"fid: ours is in the features of {name}, and the paper's in those of Inception-v3: no deviation")
-    if "kld" in measured and not is_named(run.evaluator, EVALUATOR):
+    if "kld" in measured:
         name = run.evaluator.get("name", "an unknown evaluator")
+        less = "" if measured_alike("kld", run) else ": no deviation"
         said.append(
-            f"kld: ours is by the labels of {name}, and the paper's by those of a ResNet-18 of its own training"
+            f"kld: ours is by the labels of {name}, and the paper's by those of its own ResNet-18, from ImageNet's weights{less}"
         )
     return said
 

@@ -52,7 +52,13 @@ def measures(found: Gathered) -> Section | None:
 
 def defined(entry: Measure, more: Sequence[str]) -> tuple[Content, ...]:
     texts = (str(getattr(entry, each)) for each in more)
-    return (title(entry.name), entry.unit, f"{entry.arrow} {entry.better}", entry.description, *texts)
+    return (
+        title(entry.name),
+        entry.unit,
+        f"{entry.arrow} {entry.better}".strip() or "an error",
+        entry.description,
+        *texts,
+    )
 
 
 def made_from(found: Gathered) -> Iterator[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from palimpsest.evaluation.catalog import LONG, find, in_order
-from palimpsest.reports.comparison import Cell, Table
+from palimpsest.reports import comparison
+from palimpsest.reports.comparison import Cell
 from palimpsest.reports.figures import Line, legend, line_chart
 from palimpsest.reports.gather import Gathered, Method
 from palimpsest.reports.markup import (
@@ -92,7 +93,7 @@ def measures_table(found: Gathered, names: Sequence[str], about: bool = False) -
     )
     head = tag("tr", *(tag("th", n, rowspan="2", scope="col") for n in ("method",)), *tops, *map(heading_below, ends))
     pairs = (tag("th", sampler, scope="col", class_="sampler") for _ in by_long for sampler in (own, long))
-    best = {name: best_of(found.table, name) for name in columns}
+    best = {name: comparison.best(found.table.rows, name) for name in columns}
     rows = (
         tag("tr", named(method), *(measured(method, name, best[name]) for name in columns), *(ending(method, ends)))
         for method in found.measured
@@ -119,15 +120,6 @@ def named(method: Method) -> Markup:
     seeds = f"{several} {', '.join(map(str, method.row.seeds))}"
     lines = (tag("span", line, class_="option") for line in (*options, seeds))
     return tag("th", tag("span", strategy, class_="strategy"), *lines, unfinished, scope="row")
-
-
-def best_of(results: Table, name: str) -> float | None:
-    """The best mean of a column over finished methods; None where there is nothing to be better than."""
-    entry = find(name)
-    means = [row.measures[name].mean for row in results.rows if row.finished and name in row.measures]
-    if len(means) < 2 or not entry:
-        return None
-    return min(means) if entry.better == "lower" else max(means)
 
 
 def measured(method: Method, name: str, best: float | None) -> Markup:

@@ -15,7 +15,7 @@ BUDGET = 3_000_000  # characters of pictures that a page can hold
 
 def samples(found: Gathered) -> Section | None:
     """Two rows of every sheet, or one where the page would grow too large."""
-    chosen = [(method, run) for method in found.methods if (run := shown(method))]
+    chosen = [(method, run) for method in found.methods if (run := shown(method, seeds_of_all(found)))]
     if not chosen:
         return None
     rows = sheet_rows(found, chosen, 2)
@@ -23,15 +23,24 @@ def samples(found: Gathered) -> Section | None:
         rows = sheet_rows(found, chosen, 1)
     headings = ("task", *(join([method.name, seed_of(run)]) for method, run in chosen))
     sheets = tag("div", table(headings, rows), class_="sheets")
+    one_seed = len({run.results.seed for _, run in chosen if run.results}) == 1
     caption = (
-        "Samples after each task. Every picture begins as the same noise as the pictures at its place in other cells."
+        "Samples after each task. Every picture begins as the same noise as the pictures at its place in other "
+        + ("cells." if one_seed else "cells of its column; the columns are of runs with different seeds.")
     )
     return Section("samples", "Samples", (figure(scroll(sheets, "samples by task and method"), caption),))
 
 
-def shown(method: Method) -> Run | None:
-    """The first of a method's runs that has a sheet."""
-    return next((run for run in method.runs if any((run.folder / "samples").glob("task_*.png"))), None)
+def shown(method: Method, preferred: set[int]) -> Run | None:
+    """A run of the method that has a sheet, if possible with a seed that every method has: then the noise is the same."""
+    having = [run for run in method.runs if any((run.folder / "samples").glob("task_*.png"))]
+    return min(having, key=lambda run: run.results is None or run.results.seed not in preferred, default=None)
+
+
+def seeds_of_all(found: Gathered) -> set[int]:
+    """The least seed that every method with results has; empty where there is none."""
+    common = set.intersection(*({r.seed for r in m.results} for m in found.measured)) if found.measured else set()
+    return {min(common)} if common else set()
 
 
 def seed_of(run: Run) -> Markup:

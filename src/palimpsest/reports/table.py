@@ -147,7 +147,7 @@ def column(name: str, rows: Iterable[Any], text: Callable[[Any], str], **options
 def heading(measure: str) -> str:
     """A measure's name with an arrow to where it is better: "fid ↓"; "(long)" below it for the long sampler's."""
     entry = find(measure)
-    arrow = f" {entry.arrow}" if entry else ""
+    arrow = f" {entry.arrow}" if entry and entry.better else ""
     return measure.removesuffix(LONG) + arrow + ("\n(long)" if measure.endswith(LONG) else "")
 
 

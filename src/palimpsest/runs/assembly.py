@@ -57,7 +57,8 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     machine = find_machine(experiment.engine)
     given = open_pipeline(Path(experiment.model)) if experiment.model else None
     if stream is None:
-        stream = open_stream(fitting(experiment.stream, given), experiment.seed, machine.device)
+        options = fitting(experiment.stream, given[0].shape) if given else experiment.stream
+        stream = open_stream(options, experiment.seed, machine.device)
     stream = stream.to(machine.device)
     function = strategy or catalog.load(experiment.strategy.name)
     courses = [course(experiment, function)]
@@ -84,13 +85,11 @@ def course(experiment: Experiment, function: Strategy, learner: str | None = Non
     return Course(function.__name__, partial(function, **options), learner or experiment.learner, function.keeps)
 
 
-def fitting(options: StreamOptions, given: tuple[Denoiser, Pipeline] | None) -> StreamOptions:
-    """The stream's options, with pictures made to fit a model that is taught on."""
-    if given is None:
-        return options
-    channels, height, width = given[0].shape
+def fitting(options: StreamOptions, shape: tuple[int, int, int]) -> StreamOptions:
+    """The stream's options, with pictures made to fit a model that works on pictures of `shape` (C, H, W)."""
+    channels, height, width = shape
     if height != width:
-        raise RequestError(f"the model makes pictures of {height}×{width}, and only square ones can be taught on yet.")
+        raise RequestError(f"the model works on pictures of {height}×{width}, and only square ones are possible yet.")
     return options.model_copy(update={"size": height, "channels": channels})
 
 
@@ -119,7 +118,7 @@ def new_denoiser(experiment: Experiment, stream: Stream) -> Denoiser:
 def new_classifier(experiment: Experiment, stream: Stream) -> Classifier:
     """An untrained classifier of all the stream's classes."""
     options = ClassifierOptions(**experiment.classifier.model_dump(include=set(ClassifierOptions.model_fields)))
-    return build_classifier(options, stream.shape, len(stream.class_names), experiment.seed)
+    return build_classifier(options, stream.shape, stream.class_names, experiment.seed)
 
 
 BUILDERS: dict[str, Callable[[Experiment, Stream], nn.Module]] = {

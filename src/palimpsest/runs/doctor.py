@@ -15,7 +15,6 @@ EXTRAS = {
     "torch_fidelity": ("fid", "Inception-v3's features (--set evaluation.extractor=inception)"),
     "tensorboard": ("tensorboard", "losses and measures in TensorBoard (--set engine.tracker=tensorboard)"),
     "wandb": ("wandb", "the same in Weights & Biases (--set engine.tracker=wandb)"),
-    "torchvision": ("", "nothing: palimpsest does not use it"),
 }
 
 

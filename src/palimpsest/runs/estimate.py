@@ -161,7 +161,10 @@ def flops_of_pass(learner: nn.Module) -> int:
 
 
 def evaluation_seconds(assembly: Assembly) -> float:
-    """Seconds of drawing the samples of all measurements, from one batch of them; nothing else takes notable time."""
+    """Seconds of drawing the samples of all measurements, from one batch of them.
+
+    What is computed from them takes a tenth of that (`benchmarks/evaluate.py`), but for the features of large networks.
+    """
     options, machine = assembly.experiment.evaluation, assembly.machine
     denoiser = offering(assembly.progress.learners, "noise")
     own, long = samplers_of(options, denoiser)

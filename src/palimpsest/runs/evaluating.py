@@ -1,11 +1,12 @@
 """Measure a run or a model again: with other samplers, other features, or on other data."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from palimpsest.core.errors import RequestError
@@ -14,6 +15,7 @@ from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.devices import Machine, find_machine
 from palimpsest.models.classifier import open_classifier
+from palimpsest.runs.assembly import fitting
 from palimpsest.runs.config import Experiment, resolve, to_toml
 from palimpsest.runs.display import Display
 from palimpsest.runs.findings import measured, summarised, task_entry
@@ -38,6 +40,14 @@ class Subject:
     experiment: Experiment
     known: Mapping[str, Any]
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the pictures that the models make or look at."""
+        learners = self.learners(min(self.models), Machine(torch.device("cpu")))
+        if not learners:
+            raise RequestError(f"{self.place} holds neither a generator nor a classifier.")
+        return next(iter(learners.values())).shape
+
     def learners(self, task: int, machine: Machine) -> dict[str, nn.Module]:
         """What was learnt by the end of a task."""
         folder, found = self.models[task], {}
@@ -47,9 +57,16 @@ class Subject:
             found["classifier"] = classifier.to(machine.device)
         return found
 
-    def generator(self, task: int, machine: Machine) -> Denoiser:
-        """The generator by the end of a task."""
-        return self.learners(task, machine)["denoiser"]
+    def measured(self, task: int, machine: Machine, class_names: Sequence[str]) -> dict[str, nn.Module]:
+        """What can be measured on data with these classes: a classifier of others cannot."""
+        found = self.learners(task, machine)
+        if "classifier" in found and found["classifier"].classes != tuple(class_names):
+            del found["classifier"]
+        return found
+
+    def generator(self, task: int, machine: Machine) -> Denoiser | None:
+        """The generator by the end of a task; None where there is none."""
+        return self.learners(task, machine).get("denoiser") if task in self.models else None
 
 
 def evaluate(
@@ -76,8 +93,9 @@ def evaluate(
     if folder:
         folder.refuse_if_used(force=False)
     machine = find_machine(subject.experiment.engine)
-    stream = open_stream(subject.experiment.stream, subject.experiment.seed, machine.device)
-    check_fit(subject, stream, machine)
+    options = fitting(subject.experiment.stream, subject.shape)
+    stream = open_stream(options, subject.experiment.seed, machine.device)
+    check_classes(subject, stream)
     measurer = make_measurer(subject, stream, machine, display)
     tasks, pictures = [], {}
     for task in stream.tasks:
@@ -86,7 +104,7 @@ def evaluate(
         display.begin_samples(measurer.count)
         found = measurer.examine(
             task,
-            subject.learners(task.number, machine),
+            subject.measured(task.number, machine, stream.class_names),
             lambda number: subject.generator(number, machine),
             display.step,
         )
@@ -98,7 +116,7 @@ def evaluate(
     finished = len(tasks) == len(stream)
     if finished:
         tasks[-1]["measures"] |= summarised(tasks, stream)
-    about = {"finished": finished, "stream": stream.name}
+    about = {"finished": finished, "stream": stream.name, "evaluation_of": str(place)}
     results = dict(subject.known) | about | measured(stream, measurer, tasks, finished)
     if folder:
         write(folder, subject.experiment, results, pictures)
@@ -132,11 +150,10 @@ def open_single(place: Path, data: str | Path | None, settings: dict[str, Any]) 
     """A model that belongs to no run."""
     if data is None:
         raise RequestError(f"{place} is one model and not a run; say what to measure it against with --data.")
-    channels, height, _ = open_pipeline(place)[0].shape
     tables = {
         "name": place.resolve().name,
         "strategy": {"name": "finetune"},
-        "stream": {"tasks": 1, "size": height, "channels": channels},
+        "stream": {"tasks": 1},
         "training": {"steps": 1},
     }
     known = {
@@ -151,17 +168,8 @@ def open_single(place: Path, data: str | Path | None, settings: dict[str, Any]) 
     return Subject(place, {1: place}, resolve(tables, settings=settings), known)
 
 
-def check_fit(subject: Subject, stream: Stream, machine: Machine) -> None:
-    """Refuse pictures of another shape, and other classes than the run's."""
-    learners = subject.learners(min(subject.models), machine)
-    if not learners:
-        raise RequestError(f"{subject.place} holds neither a generator nor a classifier.")
-    for learner in learners.values():
-        if learner.shape != stream.shape:
-            raise RequestError(
-                f"the model works on pictures of shape {learner.shape} (C, H, W), and the data has {stream.shape}; set "
-                "stream.size and stream.channels."
-            )
+def check_classes(subject: Subject, stream: Stream) -> None:
+    """Refuse other classes than the run's."""
     names, there = subject.known.get("class_names", list(stream.class_names)), list(stream.class_names)
     if names != there:
         raise RequestError(

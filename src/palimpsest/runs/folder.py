@@ -62,10 +62,11 @@ class RunFolder:
     @property
     def models(self) -> dict[int, Path]:
         """The folders of the models that are there, by task."""
-        found = {path.name.removeprefix("task_"): path for path in (self.path / "models").glob("task_*")}
+        named = {path.name.removeprefix("task_"): path for path in (self.path / "models").glob("task_*")}
+        found = {int(number): path for number, path in named.items() if number.isdecimal()}
         if not found:
             raise RequestError(f"{self.path} has no model yet: its first task is not finished.")
-        return dict(sorted((int(number), path) for number, path in found.items() if number.isdecimal()))
+        return dict(sorted(found.items()))
 
     def picture(self, task: int, ending: str = "") -> Path:
         """A picture of a task: the sample sheet, or another one by the ending of its name ("_closest")."""

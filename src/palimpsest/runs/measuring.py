@@ -15,7 +15,13 @@ from palimpsest.evaluation.accuracy import predict, together
 from palimpsest.evaluation.denoising import denoising_error, predictions, spread_levels
 from palimpsest.evaluation.described import describe_samples
 from palimpsest.evaluation.measures import measure_generation, measure_groups
-from palimpsest.evaluation.memorisation import closest_pairs, memorisation, nearest
+from palimpsest.evaluation.memorisation import (
+    class_weights,
+    closest_pairs,
+    memorisation,
+    memorisation_error,
+    nearest,
+)
 from palimpsest.evaluation.options import EvaluationOptions
 from palimpsest.evaluation.replay import examine_replay
 from palimpsest.evaluation.sheet import sample_sheet
@@ -77,12 +83,12 @@ class Measurer:
         self,
         task: Task,
         learners: Mapping[str, nn.Module],
-        model: Callable[[int], Denoiser],
+        model: Callable[[int], Denoiser | None],
         check: Callable[[int], None] = lambda drawn: None,
     ) -> Found:
         """All that can be found out after a task; all processes draw, and the first one measures.
 
-        model: the generator as it was after an earlier task.  check: is told how many samples are drawn, and may raise.
+        model: the generator as it was after an earlier task; None where it is not there any more.  check: is told how many samples are drawn, and may raise.
         """
         found = Found()
         generator, classifier = offering(learners, "noise"), offering(learners, "logits")
@@ -123,21 +129,27 @@ class Measurer:
             numbers = measure_groups(made, real, list(groups.values()))
             what = name.removeprefix("per_")
             found.add_group(name + suffix, [{what: n} | each for n, each in zip(groups, numbers, strict=True)])
-        measures |= self.of_copies(found, task, samples, suffix)
+        measures |= self.of_copies(found, task, samples, made.labels, suffix)
         found.measures |= {name + suffix: value for name, value in measures.items()}
 
-    def of_copies(self, found: Found, task: Task, samples: Tensor, suffix: str) -> dict[str, float]:
-        """Whether samples are copies of training pictures, and the pairs that are most alike."""
-        training, held_out = self.yardstick.training(task), self.yardstick.held_out(task)
-        samples = samples[: self.yardstick.options.memorisation]
-        if not (len(samples) and len(training) and len(held_out)):
+    def of_copies(self, found: Found, task: Task, samples: Tensor, seen: Tensor, suffix: str) -> dict[str, float]:
+        """Whether samples, in which the evaluator has seen classes, copy training pictures; the pairs most alike."""
+        training, (held_out, classes) = self.yardstick.training(task), self.yardstick.held_out(task)
+        samples, seen = (each[: self.yardstick.options.memorisation] for each in (samples, seen))
+        weights = class_weights(seen, classes)
+        if not (len(samples) and len(training) and weights.sum() > 0):
             return {}
         near = nearest(samples.to(self.machine.device), training, self.yardstick.flip)
         pair = closest_pairs(samples, near.distances, near.indices, training, PAIRS)
         found.pictures[f"{suffix}_closest"] = sample_sheet(torch.cat(pair), len(pair[0]))
-        return {"memorisation": memorisation(near.distances, held_out)}
+        return {
+            "memorisation": memorisation(near.distances, held_out, weights=weights),
+            "memorisation_se": memorisation_error(len(samples), len(held_out)),
+        }
 
-    def of_forgetting(self, found: Found, task: Task, denoiser: Denoiser, model: Callable[[int], Denoiser]) -> None:
+    def of_forgetting(
+        self, found: Found, task: Task, denoiser: Denoiser, model: Callable[[int], Denoiser | None]
+    ) -> None:
         """Where, in noise levels, the model has moved away from the first models that knew the past tasks."""
         errors = []
         for earlier in self.yardstick.stream.tasks[: task.number]:
@@ -149,7 +161,12 @@ class Measurer:
             if earlier is task:
                 self.first[task.number] = present
             elif earlier.number not in self.first:  # after an interruption
-                self.first[earlier.number] = predictions(model(earlier.number), pictures, address)
+                if (first := model(earlier.number)) is None:
+                    found.warnings.append(
+                        f"no denoising error: the model of task {earlier.number} is not there any more"
+                    )
+                    return
+                self.first[earlier.number] = predictions(first, pictures, address)
             errors.append(denoising_error(present, self.first[earlier.number]))
         if errors := errors[:-1]:
             found.facts["denoising_error"] = {"levels": spread_levels(denoiser.process.steps), "errors": errors}

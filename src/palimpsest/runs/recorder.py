@@ -150,9 +150,10 @@ class Recorder:
         self.machine.wait()
         self.mark = time.monotonic()
 
-    def generator_after(self, task: int) -> Denoiser:
-        """The generator as it was after an earlier task of this run."""
-        return open_pipeline(self.folder.model(task))[0].to(self.machine.device)
+    def generator_after(self, task: int) -> Denoiser | None:
+        """The generator as it was after an earlier task of this run; None where somebody has removed it."""
+        place = self.folder.model(task)
+        return open_pipeline(place)[0].to(self.machine.device) if place.exists() else None
 
     def keep(self, task: Task, learners: Mapping[str, nn.Module], found: Found) -> None:
         """Save the learners and the pictures of a task, and write down its numbers."""

@@ -12,7 +12,8 @@ from palimpsest.runs import children
 from palimpsest.runs.axes import listed, parse_seeds
 from palimpsest.runs.children import Child
 from palimpsest.runs.config import Experiment, resolve
-from palimpsest.runs.grid import Method, methods_of, plan, published_methods
+from palimpsest.runs.deciding import leaves
+from palimpsest.runs.grid import Method, Planned, methods_of, plan, published_methods
 from palimpsest.runs.stopping import stoppable
 from palimpsest.runs.study_display import StudyDisplay
 from palimpsest.runs.tables import read_experiment
@@ -58,9 +59,9 @@ def study(
     (those of `strategies` where some are named).  out: each run lies in OUT/STRATEGY[-changed settings]-seedN, and what
     it says in a .log beside it.
 
-    jobs: so many runs at a time, each with an equal share of the CPU's cores as its threads, unless `set` or the
-    experiment gives engine.threads. The number of threads decides a run's bits, so that studies with another number of
-    jobs agree up to rounding; a run that is resumed keeps its own.
+    jobs: so many runs at a time, each with an equal share of the CPU's cores as its threads, unless `set` gives
+    engine.threads; a single one takes what the experiment says. The number of threads decides a run's bits, so that
+    studies with another number of jobs agree up to rounding; a run that is resumed keeps its own.
 
     Raises RequestError before anything is started where any run would be refused, or where OUT has a run of the same
     name with another configuration; Interrupted, with the runs' states saved, on Ctrl-C and SIGTERM. A run that fails
@@ -72,12 +73,13 @@ def study(
     plain, axes = resolve(tables), listed(set or {})
     methods = chosen_methods(tables, plain, strategies, axes, published)
     planned = plan(tables, methods, parse_seeds(seeds if seeds is not None else plain.seeds or (plain.seed,)))
+    refuse_mixture(planned)
     folder = Path(out)
     if (folder / "config.toml").exists():
         raise RequestError(f"{folder} is a run, and a study's folder holds runs; choose another --out.")
     runs = [children.find(each, folder) for each in planned]
     make(folder)
-    explicit = "engine.threads" in axes or plain.engine.threads
+    explicit = "engine.threads" in axes or (jobs == 1 and plain.engine.threads)
     threads = 0 if explicit else max(cores() // jobs, 1)
     display = display or StudyDisplay()
     display.say(opening(runs, jobs, threads))
@@ -87,6 +89,26 @@ def study(
         finished=tuple(run.path for run in runs if run.state == "done"),
         failed={run.path: run.why for run in runs if run.state == "failed"},
     )
+
+
+def refuse_mixture(planned: Sequence[Planned]) -> None:
+    """Refuse runs whose numbers could not stand in one table: other pictures, other features or other labels."""
+    first = measured_on(planned[0].experiment)
+    for run in planned[1:]:
+        other = measured_on(run.experiment)
+        if key := next((key for key in {**first, **other} if first.get(key) != other.get(key)), ""):
+            raise RequestError(
+                f'runs with another {key} cannot stand in one table, and a study ends with one; give each value of "{key}" '
+                "a study of its own."
+            )
+
+
+def measured_on(experiment: Experiment) -> dict[str, Any]:
+    """What decides whether two runs can be compared, by dotted key."""
+    found = leaves(experiment)
+    free = {"stream.tasks", "stream.order", "stream.order_seed", "stream.flip", "stream.limit"}
+    measuring = ("stream.", "evaluation.extractor", "evaluation.evaluator.")
+    return {key: value for key, value in found.items() if key.startswith(measuring) and key not in free}
 
 
 def chosen_methods(

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from palimpsest.core.errors import RequestError
+from palimpsest.core.errors import RequestError, RunError
 
 PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb"}  # also the names of the extras
 
@@ -27,7 +27,10 @@ class Nowhere:
 
 
 class TensorBoard:
-    """Event files in RUN/tensorboard: `tensorboard --logdir runs` shows all runs."""
+    """Event files in RUN/tensorboard: `tensorboard --logdir runs` shows all runs.
+
+    After an interruption, steps that came after the last checkpoint are in it twice.
+    """
 
     def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -49,7 +52,14 @@ class WandB:
         import wandb
 
         name = "-".join(folder.resolve().parts[-3:])
-        self.run = wandb.init(project="palimpsest", id=name, name=name, dir=str(folder), config=config, resume="allow")
+        asked = {"project": "palimpsest", "id": name, "name": name, "dir": str(folder), "resume": "allow"}
+        try:
+            self.run = wandb.init(**asked, config=config)
+        except Exception as error:  # not logged in, no network
+            raise RunError(
+                f"Weights & Biases cannot be reached ({str(error).splitlines()[0]}); set WANDB_MODE=offline and go on "
+                f"with `palimpsest resume {folder}`."
+            ) from error
 
     def write(self, scalars: Mapping[str, float], step: int) -> None:
         self.run.log({**scalars, "step": step})

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -33,17 +34,25 @@ class Yardstick:
     evaluator: Evaluator | None = None
     extractor: Extractor | None = None
     described: dict[int, Described] = field(default_factory=dict)
-    held: dict[int, Tensor] = field(default_factory=dict)
+    held: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     def reference(self, task: Task) -> Described:
         """The real pictures of the tasks seen so far, that samples are compared with."""
         return together([self.describe(earlier) for earlier in self.seen(task)])
 
     def describe(self, task: Task) -> Described:
-        """The real pictures of one task; looked at once."""
+        """The real pictures of one task; looked at once, and together with all others where no class comes again."""
+        if not self.stream.recurs:
+            return self.whole.of_classes(task.classes)
         if task.number not in self.described:
             self.described[task.number] = describe_reference(compared([task], self.options), self.extractor)
         return self.described[task.number]
+
+    @cached_property
+    def whole(self) -> Described:
+        """All real pictures that samples may be compared with, in an order that is the same for every order of tasks."""
+        parts = [self.stream.test] if self.options.reference == "test" else [self.stream.train, self.stream.test]
+        return describe_reference(joined(parts), self.extractor)
 
     def seen(self, task: Task) -> tuple[Task, ...]:
         """The tasks up to this one."""
@@ -60,18 +69,20 @@ class Yardstick:
         """The training pictures of the tasks seen so far."""
         return joined([earlier.train for earlier in self.seen(task)])
 
-    def held_out(self, task: Task) -> Tensor:
-        """How far some test pictures of the tasks seen so far lie from their training pictures."""
+    def held_out(self, task: Task) -> tuple[Tensor, Tensor]:
+        """Some test pictures of the tasks seen so far: how far they lie from the training pictures, and their classes."""
         if task.number not in self.held:
-            pictures = some(joined([earlier.test for earlier in self.seen(task)]), self.options.memorisation)
-            training = self.training(task)
-            there = pictures is not None and len(training)
-            self.held[task.number] = nearest(pictures, training, self.flip).distances if there else torch.zeros(0)
+            tests = joined([earlier.test for earlier in self.seen(task)])
+            rows, training = some(tests, self.options.memorisation), self.training(task)
+            there = len(rows) and len(training)
+            near = nearest(tests.take(rows)[0], training, self.flip).distances if there else torch.zeros(0)
+            self.held[task.number] = near, tests.labels[rows.to(tests.labels.device)].cpu()
         return self.held[task.number]
 
     def probes(self, task: Task) -> Tensor | None:
         """A few test pictures of a task, on the device, at which models of before and after are compared."""
-        return some(task.test, self.options.denoising)
+        rows = some(task.test, self.options.denoising)
+        return task.test.take(rows)[0] if len(rows) else None
 
 
 def make_yardstick(
@@ -85,11 +96,14 @@ def make_yardstick(
     if not options.samples:
         return Yardstick(stream, options, flip)
     for task in stream.tasks:
-        if not len(compared(stream.tasks[: task.number], options)):
-            raise RequestError(
-                f"after task {task.number} there are no {options.reference} pictures to compare samples with; give the "
-                "classes of the task some, or measure nothing with --set evaluation.samples=0."
-            )
+        there = set(compared([task], options).labels.tolist())
+        for label in task.classes:
+            if label not in there:
+                raise RequestError(
+                    f"task {task.number} has no {options.reference} pictures of class {label} "
+                    f'("{stream.class_names[label]}") to compare samples with; give it some, or measure nothing with '
+                    "--set evaluation.samples=0."
+                )
     evaluator = load_evaluator(stream, options.evaluator, say, device).on(device)
     extractor = load_extractor(options.extractor, evaluator, options.extractor_weights, device, stream.shape)
     return Yardstick(stream, options, flip, evaluator, extractor)
@@ -101,7 +115,6 @@ def compared(tasks: Sequence[Task], options: EvaluationOptions) -> Readable:
     return joined(parts if options.reference == "test" else [*(task.train for task in tasks), *parts])
 
 
-def some(pictures: Readable, count: int) -> Tensor | None:
-    """At most `count` pictures (N, C, H, W), always the same ones; None where there would be none."""
-    rows = permutation((*ADDRESS, len(pictures)), len(pictures))[:count]
-    return pictures.take(rows.to(pictures.index_device))[0] if len(rows) else None
+def some(pictures: Readable, count: int) -> Tensor:
+    """Rows of at most `count` pictures, int64, always the same ones."""
+    return permutation((*ADDRESS, len(pictures)), len(pictures))[:count].to(pictures.index_device)

@@ -57,6 +57,12 @@ class Stream:
         )
         return replace(self, tasks=tasks, train=train, test=test)
 
+    @property
+    def recurs(self) -> bool:
+        """Whether a class comes in more than one task."""
+        classes = [label for task in self.tasks for label in task.classes]
+        return len(classes) > len(set(classes))
+
     def seen(self, number: int) -> tuple[int, ...]:
         """The classes of tasks 1 to `number`, in the order in which they arrived."""
         return tuple(dict.fromkeys(label for task in self.tasks[:number] for label in task.classes))
