@@ -117,6 +117,25 @@ def test_an_unfinished_and_a_damaged_run_are_reported_as_far_as_they_go(tmp_path
     assert "has no results yet" in said or "no finished task" in said or "first task" in said
 
 
+def test_of_a_damaged_run_alone_pictures_and_losses_are_left(tmp_path):
+    run = a_run(tmp_path)
+    (run / "results.json").write_text("{")
+    (run / "samples" / "task_2.png").write_bytes(b"no picture")
+    with (run / "events.jsonl").open("a") as log:
+        log.write('{"event": "step", "step": "ten", "losses": 3}\n[1]\n{"event": "wa')
+    sections = {a["id"] for a in Page(write_report([run], tmp_path / "page.html").read_text()).all("section")}
+    assert sections >= {"missing", "samples", "losses", "settings"} and "results" not in sections
+
+
+def test_a_measure_that_is_no_finite_number_is_shown_and_draws_no_line(tmp_path):
+    run = a_run(tmp_path)
+    results = json.loads((run / "results.json").read_text())
+    results["tasks"][1]["measures"]["fid"] = results["final"]["fid"] = float("nan")
+    (run / "results.json").write_text(json.dumps(results))
+    text = write_report([run], tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "nan" in Page(text).words and not re.search(r'(d|x|y)="[^"]*nan', text)
+
+
 def test_an_older_run_that_holds_less_is_reported_without_what_it_lacks(tmp_path):
     run = a_run(tmp_path)
     results = json.loads((run / "results.json").read_text())
@@ -180,7 +199,13 @@ def test_a_browser_shows_every_figure_and_reports_no_error(study, text, width, t
     page.write_text(text.replace("</body>", PROBE), encoding="utf-8")
     command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
     done = subprocess.run(
-        [*command, f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2000", "--dump-dom", page.as_uri()],
+        [
+            *command,
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--window-size={width},2000",
+            "--dump-dom",
+            page.as_uri(),
+        ],
         capture_output=True,
         text=True,
         timeout=120,

@@ -140,6 +140,26 @@ def test_results_that_lack_a_field_name_it(tmp_path, field):
     assert field in refusal(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"seed": "zero"}, "seed"),
+        ({"cost": {"seconds": None}}, "cost.seconds"),
+        ({"accuracy_matrix": [[0.9], "x"]}, "accuracy_matrix.1"),
+        ({"samplers": {"own": 3}}, "samplers.own"),
+        ({"tasks": [{**RESULTS["tasks"][0], "number": 0}]}, "tasks.0.number"),
+        ({"tasks": [{**RESULTS["tasks"][0], "replay": [{"shares": [1]}]}]}, "tasks.0.replay.0.shares"),
+        ({"tasks": [{**RESULTS["tasks"][0], "measures": {"fid": "low"}}]}, "tasks.0.measures.fid"),
+    ],
+)
+def test_results_of_another_shape_name_the_place(tmp_path, changes, place):
+    assert f"({place}: " in refusal(a_run(tmp_path, **changes))
+
+
+def test_what_a_later_version_adds_is_let_pass(tmp_path):
+    assert load_results(a_run(tmp_path, new_thing=[1], samplers={"own": "ddim-10"})).samplers == {"own": "ddim-10"}
+
+
 def test_reports_need_no_torch():
     check = "import sys, palimpsest.reports.table; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

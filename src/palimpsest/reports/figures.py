@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from palimpsest.reports.comparison import Cell
 from palimpsest.reports.markup import Markup, tag
@@ -80,6 +80,8 @@ def dress(axes: Axes, x: str, logarithmic: bool, whole: bool) -> None:
     axes.set_xlabel(x, color=INK)
     if logarithmic:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
     if whole:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=9))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from palimpsest.reports.gather import is_number
 from palimpsest.reports.markup import Markup, count, hidden, scroll, short, tag
 
-DEEP = 0.55  # a shade from which on the number is written in the paper's colour
 STARVING = 0.1  # share of its due under which a class starves
 
 
@@ -38,7 +37,7 @@ Scale = Callable[[float], Shade]
 
 
 def heat_map(heat: Heat, scale: Scale, corner: str) -> Markup:
-    """The grid as a table that scrolls by itself. corner: what rows and columns are, such as "seen ↓ measured →"."""
+    """The grid as a table that scrolls by itself. corner: what rows and columns are, in two lines."""
     head = tag(
         "tr", tag("th", corner, scope="col", class_="corner"), *(tag("th", n, scope="col") for n in heat.columns)
     )
@@ -46,7 +45,9 @@ def heat_map(heat: Heat, scale: Scale, corner: str) -> Markup:
         tag("tr", tag("th", name, scope="row"), *(shaded(value, scale) for value in values))
         for name, values in zip(heat.rows, heat.values, strict=True)
     )
-    caption = tag("caption", tag("strong", heat.name), tag("span", heat.finding, class_="finding"))
+    caption = (
+        tag("caption", tag("strong", heat.name), tag("span", heat.finding, class_="finding")) if heat.name else None
+    )
     return scroll(tag("table", caption, tag("thead", head), tag("tbody", *rows), class_="heat"), heat.name or corner)
 
 
@@ -54,8 +55,7 @@ def shaded(value: float | None, scale: Scale) -> Markup:
     if not is_number(value):
         return tag("td", hidden("none"), class_="none")
     shade = scale(value)
-    deep = " deep" if shade.depth > DEEP else ""
-    return tag("td", short(value), class_=shade.colour + deep, style=f"--v:{shade.depth:.2f}")
+    return tag("td", short(value), class_=shade.colour, style=f"--v:{shade.depth:.2f}")
 
 
 def rising(heats: Sequence[Heat], logarithmic: bool = False) -> Scale:
@@ -66,19 +66,19 @@ def rising(heats: Sequence[Heat], logarithmic: bool = False) -> Scale:
 
     def scale(value: float) -> Shade:
         span = place(high) - place(low)
-        return Shade(0.08 + 0.87 * (place(value) - place(low)) / span if span else 0.3)
+        return Shade(0.06 + 0.94 * (place(value) - place(low)) / span if span else 0.3)
 
     return scale
 
 
 def around_one(value: float) -> Shade:
     """Deeper where further from 1: one colour below, another above; 0 and 2 are the ends."""
-    return Shade(min(abs(value - 1), 1.0) * 0.9, "under" if value < 1 else "over")
+    return Shade(min(abs(value - 1), 1.0), "under" if value < 1 else "over")
 
 
 def share_of_one(value: float) -> Shade:
     """Deeper where larger, from 0 to 1."""
-    return Shade(0.9 * min(max(value, 0.0), 1.0))
+    return Shade(min(max(value, 0.0), 1.0))
 
 
 def seeds_in_words(seeds: int) -> str:

@@ -9,6 +9,7 @@ from palimpsest.evaluation.catalog import LONG, find
 VOID = {"img", "meta"}
 ABBREVIATIONS = {"fid": "FID", "kid": "KID", "kld": "KLD"}
 ABSENT = "–"
+ERROR = "_se"  # a standard error that a measure has in each run, which is no measure itself
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,8 @@ def join(children: Iterable[Content]) -> Markup:
 
 
 def figure(content: Content, caption: Content, class_: str | None = None) -> Markup:
-    """Content with its caption. What the content shows must be said in it: an alternative text, or a table."""
-    return tag("figure", content, tag("figcaption", caption), class_=class_)
+    """Content below its caption. What the content shows must be said in it: an alternative text, or a table."""
+    return tag("figure", tag("figcaption", caption), content, class_=class_)
 
 
 def scroll(content: Content, label: str) -> Markup:
@@ -93,6 +94,8 @@ def hidden(text: str) -> Markup:
 def title(measure: str) -> str:
     """A measure's name as a heading: "FID", "Total variation"."""
     name = measure.removesuffix(LONG)
+    if name.endswith(ERROR):
+        return f"{title(name.removesuffix(ERROR))}, standard error"
     return ABBREVIATIONS.get(name) or name.replace("_", " ").capitalize()
 
 

@@ -11,9 +11,10 @@ from palimpsest.reports import section_about as about
 from palimpsest.reports.gather import Gathered, gather
 from palimpsest.reports.markup import Markup, Section, count, join, tag
 from palimpsest.reports.section_matrices import denoising, matrices
+from palimpsest.reports.section_replay import replay
 from palimpsest.reports.section_results import best_numbers, curves, result_table
 from palimpsest.reports.section_samples import memorisation, samples
-from palimpsest.reports.section_training import cost, losses, replay
+from palimpsest.reports.section_training import cost, losses
 
 FILE = "report.html"
 MEASURED = {

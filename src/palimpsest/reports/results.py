@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from palimpsest.core.errors import RequestError
+from palimpsest.reports.shape import check_shape
 
 FILE = "results.json"
 SAID = {"name", "about", "seed", "strategy", "published"}  # results.json says these itself, or they say nothing
@@ -93,18 +94,20 @@ def load_results(path: Path | str) -> Results:
     path = Path(path)
     folder = folder_of(path)
     try:
-        return parse(json.loads((folder / FILE).read_text(encoding="utf-8")), read_config(folder), path)
+        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        check_shape(found)
+        return parse(found, read_config(folder), path)
     except (FileNotFoundError, NotADirectoryError):
         raise missing(path, folder) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RequestError(
             f'"{folder / FILE}" is damaged ({error}); resume the run, which writes it again, or leave it out.'
         ) from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, RequestError):
             raise
         raise RequestError(
-            f'"{folder / FILE}" is not what a run writes ({type(error).__name__}: {error}); resume the run, '
+            f'"{folder / FILE}" is not what a run writes ({error}); resume the run, '
             "which writes it again, or leave it out."
         ) from error
 

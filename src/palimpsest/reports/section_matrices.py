@@ -21,8 +21,12 @@ def share_of_due(entry: Entry) -> float | None:
 
 
 KINDS: tuple[tuple[str, str, Value], ...] = (
-    ("Accuracy", "share of the test pictures that are labelled rightly; deeper is better", lambda e: e.get("accuracy")),
-    ("FID", "against real pictures of the task alone; paler is better", lambda e: e.get("fid")),
+    (
+        "Accuracy",
+        "share of the test pictures that are labelled rightly; stronger is better",
+        lambda e: e.get("accuracy"),
+    ),
+    ("FID", "against real pictures of it alone; fainter is better, in a logarithmic scale", lambda e: e.get("fid")),
     (
         "Frequency over its due",
         "how often samples show it, over how often they should; 1 is right, orange too rare, blue too frequent",
@@ -37,7 +41,7 @@ def matrices(found: Gathered) -> Section | None:
     for name, meaning, value in KINDS:
         read = partial(of_task, accuracy=name == "Accuracy", value=value)
         heats = [heat for method in found.measured if (heat := task_matrix(method, read))]
-        body += block(name, f"{meaning}; {seeds_of(found)}", heats, "seen ↓ measured →")
+        body += block(name, f"{meaning}; {seeds_of(found)}", heats, "after ↓\nmeasured →")
     for name, meaning, value in KINDS:
         heat = class_grid(found, value)
         body += block(f"{name} of each class", f"{meaning}; after the last task", [heat] if heat else [], "method")
@@ -102,11 +106,11 @@ def block(name: str, meaning: str, heats: Sequence[Heat], corner: str) -> Iterab
 def scale_of(name: str, heats: Sequence[Heat]) -> Scale:
     if name.startswith("Accuracy"):
         return share_of_one
-    return around_one if name.startswith("Frequency") else rising(heats)
+    return around_one if name.startswith("Frequency") else rising(heats, logarithmic=True)
 
 
 def seeds_of(found: Gathered) -> str:
-    return seeds_in_words(max(len(method.runs) for method in found.measured))
+    return seeds_in_words(max((len(method.runs) for method in found.measured), default=1))
 
 
 def denoising(found: Gathered) -> Section | None:
@@ -116,9 +120,9 @@ def denoising(found: Gathered) -> Section | None:
         return None
     meaning = (
         "mean squared difference of the predicted noise between the model after the last task and the first model that "
-        f"knew the task, by noise level (0 is a clean picture); paler is better; {seeds_of(found)}"
+        f"knew the task, by noise level (0 is a clean picture); fainter is better; {seeds_of(found)}"
     )
-    maps = grid(*(heat_map(heat, rising(heats, logarithmic=True), "task ↓ level →") for heat in heats), class_="wide")
+    maps = grid(*(heat_map(heat, rising(heats, logarithmic=True), "task ↓\nlevel →") for heat in heats), class_="wide")
     caption = join([tag("strong", "Denoising error"), tag("span", meaning, class_="unit")])
     return Section("denoising", "At which noise levels it forgets", (figure(maps, caption),))
 

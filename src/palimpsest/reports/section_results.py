@@ -9,6 +9,7 @@ from palimpsest.reports.figures import Line, legend, line_chart
 from palimpsest.reports.gather import Gathered, Method
 from palimpsest.reports.markup import (
     ABSENT,
+    ERROR,
     Content,
     Markup,
     Section,
@@ -26,7 +27,6 @@ from palimpsest.reports.markup import (
 from palimpsest.reports.numbers import with_error
 
 HEADLINE = ("fid", "kld", "accuracy")
-ERROR = "_se"  # a standard error that a measure has in each run, which is no measure itself
 
 
 def best_numbers(found: Gathered) -> Content:
