@@ -17,7 +17,7 @@ def sample(
     task: Annotated[int | None, typer.Option(help="Of which task's model; default: the last.")] = None,
     sampler: Annotated[str, typer.Option(help="A name from `palimpsest list samplers`.")] = "ddim",
     steps: Annotated[int, typer.Option(min=1, help="Sampling steps.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     force: Force = False,
 ) -> None:
@@ -51,8 +51,7 @@ def evaluate(
     chosen = {"sampler": sampler, "steps": steps, "samples": samples, "extractor": extractor}
     asked["set"] |= {f"evaluation.{name}": value for name, value in chosen.items() if value is not None}
     print_rich(run_table(parse(evaluating.evaluate(place, **asked), {}, place)))
-    if out:
-        typer.echo(f"results  {out}")
+    typer.echo(f"results  {out or 'shown above, and not kept: --out FOLDER keeps them'}")
 
 
 def compare(

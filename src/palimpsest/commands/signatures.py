@@ -31,6 +31,15 @@ def with_strategy_options(command: Callable, arguments: Sequence[str]) -> Callab
     return extended
 
 
+def strategy_options(command: str, arguments: Sequence[str]) -> str:
+    """Half a sentence about the options of the strategy that the arguments name or imply; "" for other commands."""
+    name = chosen_strategy(arguments) if command in ("train", "update", "estimate") else ""
+    if not name:
+        return ""
+    flags = [f"--{option.name.replace('_', '-')}" for option in catalog.look_up(name).options]
+    return f" (strategy {name} has {', '.join(flags) or 'no options of its own'})"
+
+
 def as_flag(strategy: str, option: catalog.Option) -> inspect.Parameter:
     """An option of a strategy as a parameter of a command; None where it is not given."""
     text = f"{strategy}: {option.help} [default: {option.default}, or what the experiment says]"

@@ -13,7 +13,7 @@ class RunError(RuntimeError):
 
 
 class Interrupted(Exception):
-    """The work was asked to stop, and its state is saved (exit code 130)."""
+    """The work was asked to stop, and its state is saved (exit code 130). It names the run, where it is one."""
 
 
 def unknown(kind: str, asked: str, legal: Iterable[str]) -> RequestError:

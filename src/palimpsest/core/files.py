@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from palimpsest.core.errors import RunError
+from palimpsest.core.errors import RequestError, RunError
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -17,6 +17,18 @@ NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def cache_root() -> Path:
     """$PALIMPSEST_CACHE, by default ~/.cache/palimpsest."""
     return Path(os.environ.get("PALIMPSEST_CACHE") or Path.home() / ".cache" / "palimpsest")
+
+
+def make_place(folder: Path) -> Path:
+    """Make a folder that something is going to be written to, before any work is done for it.
+
+    Raises RequestError where that cannot be: a file is in the way, or it may not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"nothing can be written to {folder} ({error.strerror}); choose another place.") from error
+    return folder
 
 
 def write_atomically(path: Path, content: bytes) -> None:

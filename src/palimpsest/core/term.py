@@ -106,6 +106,10 @@ class Term:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
+        if not self.weight >= 0:
+            raise RequestError(
+                f"{self.name}: its weight is {self.weight:g}, and a weight is 0 or more; raise the strength."
+            )
         for need in sorted(self.target.needs - self.source.gives):
             raise RequestError(f"{self.name}: {ADVICE[need]}.")
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from palimpsest.evaluation.catalog import LONG, find
+from palimpsest.evaluation.catalog import LONG, find, headlines
 from palimpsest.reports.comparison import Row, Table, best
 from palimpsest.reports.numbers import with_error
 
@@ -17,18 +17,19 @@ ARROWS = {"lower": r"$\downarrow$", "higher": r"$\uparrow$"}
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs tabular: methods × measures, mean ± error, the best finished method of each measure in bold.
+    """A booktabs tabular: methods × headline measures, mean ± error, the best finished method of each in bold.
 
     The table's notes stand above it as comments. A measure that is not listed has no better direction, and no best.
     """
+    measures = headlines(table.measures)
     lines = [
         r"% needs \usepackage{booktabs}",
         *(f"% {note}" for note in table.notes),
-        rf"\begin{{tabular}}{{l{'r' * len(table.measures)}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(measures)}}}",
         r"\toprule",
-        joined(["method", *map(heading, table.measures)]),
+        joined(["method", *map(heading, measures)]),
         r"\midrule",
-        *(joined([method(row), *(in_cell(row, name, table.rows) for name in table.measures)]) for row in table.rows),
+        *(joined([method(row), *(in_cell(row, name, table.rows) for name in measures)]) for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import write_atomically
+from palimpsest.core.files import make_place, write_atomically
 from palimpsest.reports import section_about as about
 from palimpsest.reports.gather import Gathered, gather
 from palimpsest.reports.markup import Markup, Section, count, join, tag
@@ -49,8 +49,8 @@ def write_report(
     if not runs:
         raise RequestError("there is nothing to report; give at least one run directory.")
     refuse_taken(out, runs, force)
+    make_place(out.parent)
     content = html(gather(runs, defaults)).encode("utf-8")
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, content)
     return out
 

@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import write_atomically
+from palimpsest.core.files import make_place, write_atomically
 from palimpsest.evaluation.catalog import LONG, find, headlines, in_order
 from palimpsest.reports.comparison import Row, Table, compare
 from palimpsest.reports.numbers import amount, duration, plain, with_error
@@ -115,7 +115,7 @@ def run_table(results: Results) -> Shown:
     names = in_order(name for each in measured for name in each)
     about = (
         column("classes", tasks, lambda task: ", ".join(task.classes), left=True, wraps=32),
-        column("time", tasks, lambda task: duration(task.seconds)),
+        *([column("time", tasks, lambda task: duration(task.seconds))] if any(t.seconds for t in tasks) else []),
     )
     groups = (
         tuple(column(heading(name), measured, lambda each, name=name: number(each, name)) for name in part)
@@ -180,7 +180,7 @@ def write_csv(table: Table, path: Path | str, force: bool = False) -> None:
     writer = csv.DictWriter(text, records[0].keys())
     writer.writeheader()
     writer.writerows(records)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_place(path.parent)
     write_atomically(path, text.getvalue().encode())
 
 

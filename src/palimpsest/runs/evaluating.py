@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import write_atomically
+from palimpsest.core.files import make_place, write_atomically
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.devices import Machine, find_machine
@@ -92,6 +92,7 @@ def evaluate(
     folder = RunFolder(Path(out)) if out else None
     if folder:
         folder.refuse_if_used(force=False)
+        make_place(folder.path)
     machine = find_machine(subject.experiment.engine)
     options = fitting(subject.experiment.stream, subject.shape)
     stream = open_stream(options, subject.experiment.seed, machine.device)
@@ -189,7 +190,6 @@ def make_measurer(subject: Subject, stream: Stream, machine: Machine, display: D
 
 def write(folder: RunFolder, experiment: Experiment, results: Mapping[str, Any], pictures: Mapping) -> None:
     """The folder that `compare` and `report` read."""
-    folder.path.mkdir(parents=True, exist_ok=True)
     for (task, ending), picture in pictures.items():
         save_sheet(picture, folder.picture(task, ending))
     write_atomically(folder.config, to_toml(experiment).encode())

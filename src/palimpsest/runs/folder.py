@@ -133,4 +133,6 @@ def open_folder(path: str | Path) -> RunFolder:
             raise RequestError(f"the beginning of the run in {place} was cut off, and nothing is lost; train it again.")
         if (place / "config.toml").exists():
             return RunFolder(place)
+    if not Path(path).exists():
+        raise RequestError(f'there is no "{path}"; give the directory of a run, runs lie in runs/EXPERIMENT/.')
     raise RequestError(f"{path} is not a run directory: it has no config.toml; runs lie in runs/EXPERIMENT/.")

@@ -123,7 +123,7 @@ class Measurer:
         made = describe_samples(samples, yardstick.evaluator, yardstick.extractor)
         real = yardstick.reference(task)
         measures, warnings = measure_generation(made, real, len(yardstick.stream.class_names))
-        found.warnings += warnings
+        found.warnings += [f"task {task.number}{' (long sampler)' if suffix else ''}: {words}" for words in warnings]
         found.facts["reference"] = len(real)
         for name, groups in yardstick.groups(task).items():
             numbers = measure_groups(made, real, list(groups.values()))

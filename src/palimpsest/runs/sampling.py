@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import write_atomically, write_folder
+from palimpsest.core.files import make_place, write_atomically, write_folder
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.sheet import sample_sheet, save_sheet, to_bytes
@@ -51,8 +51,8 @@ def sample_to(place: Path, out: str, *, force: bool = False, **how: object) -> N
         raise RequestError(f'"{out}" is not a place for samples; legal: FILE.png, FILE.npz, FOLDER/ (with the slash).')
     if path.exists() and not force and (path.is_file() or any(path.iterdir())):
         raise RequestError(f"{path} is there already; choose another --out, or replace it with --force.")
+    make_place(path.parent)
     samples = sample(place, **how)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if kind == ".png":
         save_sheet(sample_sheet(samples, math.ceil(math.sqrt(len(samples)))), path)
     elif kind == ".npz":

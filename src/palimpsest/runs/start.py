@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from palimpsest.core.errors import RequestError
+from palimpsest.core.errors import Interrupted, RequestError
 from palimpsest.core.term import Strategy
 from palimpsest.learning.continual import continual
 from palimpsest.learning.state import restore
@@ -209,6 +209,8 @@ def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Dis
             recorder.warn(f"{assembly.stream.skipped} bad pictures were left out")
         try:
             continual(assembly.plan, assembly.progress, recorder)
+        except Interrupted as error:
+            raise Interrupted(folder.path) from error
         finally:
             display.end()
     return Run(folder.path, json.loads(folder.results.read_text()) if assembly.machine.main else {})

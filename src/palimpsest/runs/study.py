@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from palimpsest.core.errors import Interrupted, RequestError, RunError
+from palimpsest.core.files import make_place
 from palimpsest.runs import children
 from palimpsest.runs.axes import listed, parse_seeds
 from palimpsest.runs.children import Child
@@ -78,7 +79,7 @@ def study(
     if (folder / "config.toml").exists():
         raise RequestError(f"{folder} is a run, and a study's folder holds runs; choose another --out.")
     runs = [children.find(each, folder) for each in planned]
-    make(folder)
+    make_place(folder)
     explicit = "engine.threads" in axes or (jobs == 1 and plain.engine.threads)
     threads = 0 if explicit else max(cores() // jobs, 1)
     display = display or StudyDisplay()
@@ -124,14 +125,6 @@ def chosen_methods(
     if published:
         return published_methods(experiment, names, axes)
     return methods_of(tables, names or [experiment.strategy.name], axes)
-
-
-def make(folder: Path) -> None:
-    """Make the study's folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RequestError(f"nothing can be written to {folder} ({error.strerror}); choose another --out.") from error
 
 
 def opening(runs: Sequence[Child], jobs: int, threads: int) -> str:
