@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.tables import flat
 from palimpsest.reports.comparison import Cell, Labels, cell, differing, method, refuse_mixture
 from palimpsest.reports.numbers import with_error
-from palimpsest.reports.results import Results, decides, flat
+from palimpsest.reports.results import Results, decides
 from palimpsest.reports.table import ABSENT, Shown, column, heading
 
 MEASURES = ("fid", "kld", "accuracy")  # what a published row may hold

@@ -2,12 +2,13 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.tables import flat
 from palimpsest.reports.shape import check_shape
 
 FILE = "results.json"
@@ -161,15 +162,6 @@ def read_config(folder: Path) -> dict[str, Any]:
         return tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-
-
-def flat(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of nested tables by dotted key."""
-    for key, value in tables.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def decides(key: str) -> bool:

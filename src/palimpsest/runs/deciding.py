@@ -1,9 +1,9 @@
 """What decides a run's numbers, by dotted key: what two runs differ in."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
 from typing import Any
 
+from palimpsest.core.tables import flat
 from palimpsest.runs.config import Experiment, strategy_beside, to_toml
 from palimpsest.strategies import catalog
 
@@ -23,15 +23,6 @@ def deciding(experiment: Experiment) -> tuple[str, ...]:
     own = experiment.strategy.name
     beside = strategy_beside(experiment, catalog.look_up(own).learners)
     return (own, beside) if beside not in ("", own) else (own,)
-
-
-def flat(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of nested tables by dotted key."""
-    for key, value in tables.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def first_difference(one: Experiment, other: Experiment) -> str:
