@@ -89,12 +89,12 @@ def refuse_mixture(runs: Sequence[Results]) -> None:
     """Numbers from two extractors or two streams do not compare, and one run must not count as two seeds."""
     first = runs[0]
     for other in runs[1:]:
+        if other.stream != first.stream:
+            raise mixture("streams", first, json.dumps(first.stream), other, json.dumps(other.stream))
         for what in ("extractor", "evaluator"):
             here, there = getattr(first, what), getattr(other, what)
             if there.get("sha256") != here.get("sha256"):
                 raise mixture(f"{what}s", first, named(here), other, named(there))
-        if other.stream != first.stream:
-            raise mixture("streams", first, json.dumps(first.stream), other, json.dumps(other.stream))
     seen: dict[tuple[Method, int], Results] = {}
     for run in runs:
         twin = seen.setdefault((method(run), run.seed), run)

@@ -49,8 +49,9 @@ def write_report(
     if not runs:
         raise RequestError("there is nothing to report; give at least one run directory.")
     refuse_taken(out, runs, force)
+    found = gather(runs, defaults)
     make_place(out.parent)
-    content = html(gather(runs, defaults)).encode("utf-8")
+    content = html(found).encode("utf-8")
     write_atomically(out, content)
     return out
 

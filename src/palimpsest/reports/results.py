@@ -71,6 +71,10 @@ class Results:
     class_names: tuple[str, ...] = ()
     classifier_remembers: str = ""
 
+    def class_name(self, number: str) -> str:
+        """The name of a class, or its number in an older run."""
+        return self.class_names[int(number)] if number.isdecimal() and int(number) < len(self.class_names) else number
+
     @property
     def measures(self) -> Mapping[str, float]:
         """The final measures, or those after the last task that is done."""

@@ -110,7 +110,8 @@ def scale_of(name: str, heats: Sequence[Heat]) -> Scale:
 
 
 def seeds_of(found: Gathered) -> str:
-    return seeds_in_words(max((len(method.runs) for method in found.measured), default=1))
+    counts = {len(method.runs) for method in found.measured} or {1}
+    return seeds_in_words(counts.pop()) if len(counts) == 1 else "mean over each method's seeds"
 
 
 def denoising(found: Gathered) -> Section | None:

@@ -114,7 +114,7 @@ def run_table(results: Results) -> Shown:
     measured = [task.measures for task in tasks[:-1]] + [{**tasks[-1].measures, **results.final}]
     names = in_order(name for each in measured for name in each)
     about = (
-        column("classes", tasks, lambda task: ", ".join(task.classes), left=True, wraps=32),
+        column("classes", tasks, lambda task: ", ".join(map(results.class_name, task.classes)), left=True, wraps=32),
         *([column("time", tasks, lambda task: duration(task.seconds))] if any(t.seconds for t in tasks) else []),
     )
     groups = (

@@ -83,7 +83,9 @@ def resolve(
         raise RequestError(
             f'"strategy" is a table and was given "{chosen}"; say --strategy {chosen}, or name = "{chosen}" below [strategy].'
         )
-    entry = catalog.find(strategy or chosen.get("name", ""))
+    if not (strategy or chosen.get("name")):
+        raise RequestError('the experiment names no strategy; say --strategy NAME, or name = "..." below [strategy].')
+    entry = catalog.find(strategy or chosen["name"])
     chosen |= {"name": entry.name, "passed_in": entry.passed_in}
     for name in chosen.keys() - {"name", "passed_in", entry.name}:
         chosen[name] = catalog.check_options(catalog.find(name), chosen[name])

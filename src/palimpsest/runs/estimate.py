@@ -106,7 +106,7 @@ def estimate_cost(assembly: Assembly) -> Estimate:
     return Estimate(
         experiment=assembly.experiment.name,
         strategy=assembly.experiment.strategy.name,
-        parameters=sum(parameter_count(learner) for learner in progress.learners.values()),
+        parameters=sum(parameter_count(each) for name, each in progress.learners.items() if name != progress.beside),
         steps=own.steps,
         student_passes=own.student_passes,
         teacher_passes=own.teacher_passes,

@@ -27,6 +27,7 @@ OWN = (
     "wandb",
 )
 LOCK, MARK = ".lock", ".beginning"
+MODEL_THERE = ", for it is a single model"
 
 
 @dataclass(frozen=True)
@@ -135,4 +136,14 @@ def open_folder(path: str | Path) -> RunFolder:
             return RunFolder(place)
     if not Path(path).exists():
         raise RequestError(f'there is no "{path}"; give the directory of a run, runs lie in runs/EXPERIMENT/.')
-    raise RequestError(f"{path} is not a run directory: it has no config.toml; runs lie in runs/EXPERIMENT/.")
+    if not Path(path).is_dir():
+        raise RequestError(f"{path} is a file, and a run is a directory; runs lie in runs/EXPERIMENT/.")
+    raise RequestError(
+        f"{path} is not a run directory: it has no config.toml{MODEL_THERE if is_model(path) else ''}; runs lie in "
+        "runs/EXPERIMENT/."
+    )
+
+
+def is_model(path: str | Path) -> bool:
+    """Whether a folder is a diffusers pipeline."""
+    return (Path(path) / "model_index.json").exists()

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Run:
     """
 
     path: Path
-    results: Mapping[str, Any]
+    results: Mapping[str, Any] = field(repr=False)
 
 
 def train(

@@ -84,6 +84,8 @@ def study(
     threads = 0 if explicit else max(cores() // jobs, 1)
     display = display or StudyDisplay()
     display.say(opening(runs, jobs, threads))
+    if others := others_in(folder, runs):
+        display.say(f"{folder} also holds runs of other studies, which are left out: {', '.join(others)}")
     work(runs, str(experiment), jobs, threads, display)
     return StudyOutcome(
         out=folder,
@@ -120,11 +122,19 @@ def chosen_methods(
     published: bool,
 ) -> list[Method]:
     """What is compared: strategies × settings, or the published rows."""
+    if strategies == "":
+        raise RequestError("--strategies names none; give names with commas between them, or leave it out.")
     names = strategies.split(",") if isinstance(strategies, str) else list(strategies or ())
     names = [name.strip() for name in names]
     if published:
         return published_methods(experiment, names, axes)
     return methods_of(tables, names or [experiment.strategy.name], axes)
+
+
+def others_in(folder: Path, runs: Sequence[Child]) -> list[str]:
+    """The names of runs in the folder that this study does not ask for."""
+    asked = {run.path.name for run in runs}
+    return sorted(path.parent.name for path in folder.glob("*/config.toml") if path.parent.name not in asked)
 
 
 def opening(runs: Sequence[Child], jobs: int, threads: int) -> str:
