@@ -26,6 +26,8 @@ def make_place(folder: Path) -> Path:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise OSError(errno.EACCES, "it is read-only")
     except OSError as error:
         raise RequestError(f"nothing can be written to {folder} ({error.strerror}); choose another place.") from error
     return folder
@@ -89,9 +91,10 @@ def no_space(error: OSError | SafetensorError, path: Path, size: int) -> Excepti
     if number_of(error) not in NO_SPACE:
         return error
     free = shutil.disk_usage(next(place for place in path.parents if place.exists())).free
+    needed = f"about {megabytes(size)} are needed and " if size else ""
     return RunError(
-        f"no space left to write {path}: about {megabytes(size)} are needed and {megabytes(free)} are free; what was "
-        "saved before is kept. Make room, then `palimpsest resume`."
+        f"no space left to write {path}: {needed}{megabytes(free)} are free; what was saved before is kept. Make room, and "
+        "give the command again; a run goes on with `palimpsest resume`."
     )
 
 

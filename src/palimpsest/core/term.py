@@ -1,5 +1,6 @@
 """The algebra: a method is a short list of terms (source × target × weight)."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -106,9 +107,9 @@ class Term:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.weight >= 0:
+        if not (self.weight >= 0 and math.isfinite(self.weight)):
             raise RequestError(
-                f"{self.name}: its weight is {self.weight:g}, and a weight is 0 or more; raise the strength."
+                f"{self.name}: its weight is {self.weight:g}, and a weight is a number from 0; give another strength."
             )
         for need in sorted(self.target.needs - self.source.gives):
             raise RequestError(f"{self.name}: {ADVICE[need]}.")

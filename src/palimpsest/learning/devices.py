@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from palimpsest.core.errors import RequestError
+from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.random import Random, generator
 from palimpsest.learning.options import EngineOptions
 
@@ -121,6 +121,8 @@ def find_machine(options: EngineOptions) -> Machine:
 def find_device(asked: str) -> torch.device:
     """The device by name; `auto` takes cuda, else mps, else cpu."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if asked not in ("auto", *there):
+        raise unknown("device", asked, ["auto", *there])
     name = next(name for name, found in there.items() if found) if asked == "auto" else asked
     if not there[name]:
         legal = ", ".join(["auto", *(name for name, found in there.items() if found)])

@@ -10,7 +10,7 @@ from palimpsest.models.options import ClassifierOptions
 class TrainingOptions(BaseModel):
     """How each phase descends. `steps` and `epochs` exclude each other; one of them is given."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     steps: int = Field(0, ge=0, description="optimizer steps of each task")
     epochs: int = Field(0, ge=0, description="passes over the task's data; the short last batch is kept")

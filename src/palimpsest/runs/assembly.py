@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from palimpsest.core.errors import RequestError
+from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.term import Phase, Strategy
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.process import make_process
@@ -54,6 +54,8 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     stream, strategy: to be used in place of those that the experiment names.
     """
     check_tracker(experiment.engine.tracker)
+    if experiment.learner not in BUILDERS:
+        raise unknown("learner", experiment.learner, BUILDERS)
     machine = find_machine(experiment.engine)
     given = open_pipeline(Path(experiment.model)) if experiment.model else None
     if stream is None:

@@ -104,6 +104,13 @@ def resolve(
     return _validated(tables)
 
 
+def as_settings(given: Any) -> dict[str, Any]:
+    """Values by dotted key, as `set` takes them; RequestError for anything else."""
+    if not isinstance(given or {}, Mapping):
+        raise RequestError(f'set takes values by dotted key, such as {{"training.steps": 2}}, and was given {given!r}.')
+    return dict(given or {})
+
+
 def strategy_beside(experiment: Experiment, learners: Sequence[str] | str) -> str:
     """The strategy of the classifier that is trained beside the learners of the experiment's own; "" where none is."""
     asked = experiment.classifier.strategy

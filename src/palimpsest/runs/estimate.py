@@ -16,7 +16,7 @@ from palimpsest.core.images import Images, Noised
 from palimpsest.learning.continual import open_task, turn_page
 from palimpsest.models.unet import parameter_count
 from palimpsest.runs.assembly import Assembly, assemble
-from palimpsest.runs.config import resolve
+from palimpsest.runs.config import as_settings, resolve
 from palimpsest.runs.measuring import draw_samples, offering, samplers_of
 from palimpsest.runs.probe import MOST_SECONDS, Stretch, probe_task, walk
 from palimpsest.runs.tables import read_experiment
@@ -87,7 +87,7 @@ def estimate(
     """What `train` with the same arguments would cost here. Nothing is written."""
     tables = experiment if isinstance(experiment, Mapping) else read_experiment(experiment)
     given = {"seed": seed, "engine.device": device, "engine.precision": precision}
-    settings = dict(set or {}) | {key: value for key, value in given.items() if value is not None}
+    settings = as_settings(set) | {key: value for key, value in given.items() if value is not None}
     return estimate_cost(assemble(resolve(tables, strategy, options, settings)))
 
 

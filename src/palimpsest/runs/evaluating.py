@@ -16,7 +16,7 @@ from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.devices import Machine, find_machine
 from palimpsest.models.classifier import open_classifier
 from palimpsest.runs.assembly import fitting
-from palimpsest.runs.config import Experiment, resolve, to_toml
+from palimpsest.runs.config import Experiment, as_settings, resolve, to_toml
 from palimpsest.runs.display import Display
 from palimpsest.runs.findings import measured, summarised, task_entry
 from palimpsest.runs.folder import RunFolder, open_folder
@@ -87,7 +87,7 @@ def evaluate(
     Raises RequestError for a place without models, and for data of another shape or with other classes.
     """
     display = display or Display()
-    settings = dict(set or {}) | ({} if device is None else {"engine.device": device})
+    settings = as_settings(set) | ({} if device is None else {"engine.device": device})
     subject = open_subject(Path(place), data, settings)
     folder = RunFolder(Path(out)) if out else None
     if folder:

@@ -15,8 +15,7 @@ from palimpsest.core.files import make_place, write_atomically, write_folder
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.sheet import sample_sheet, save_sheet, to_bytes
-from palimpsest.learning.devices import find_machine
-from palimpsest.learning.options import EngineOptions
+from palimpsest.learning.devices import Machine, find_device
 from palimpsest.runs.folder import open_folder
 from palimpsest.runs.measuring import draw_samples
 from palimpsest.runs.pipelines import open_pipeline
@@ -38,7 +37,7 @@ def sample(
 
     place: a run directory, or a diffusers pipeline folder.  task: of which task's model; default: the last one.
     """
-    machine = find_machine(EngineOptions(device=device))
+    machine = Machine(find_device(device))
     denoiser = open_model(Path(place), task).to(machine.device)
     return draw_samples(denoiser, Sampler(sampler, steps), count, BATCH, (seed, "sample"), machine)
 
@@ -51,7 +50,7 @@ def sample_to(place: Path, out: str, *, force: bool = False, **how: object) -> N
         raise RequestError(f'"{out}" is not a place for samples; legal: FILE.png, FILE.npz, FOLDER/ (with the slash).')
     if path.exists() and not force and (path.is_file() or any(path.iterdir())):
         raise RequestError(f"{path} is there already; choose another --out, or replace it with --force.")
-    make_place(path.parent)
+    make_place(path if kind == "folder" else path.parent)
     samples = sample(place, **how)
     if kind == ".png":
         save_sheet(sample_sheet(samples, math.ceil(math.sqrt(len(samples)))), path)

@@ -15,7 +15,7 @@ from palimpsest.learning.continual import continual
 from palimpsest.learning.state import restore
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.checkpoint import read
-from palimpsest.runs.config import Experiment, changed_options, resolve, to_toml
+from palimpsest.runs.config import Experiment, as_settings, changed_options, resolve, to_toml
 from palimpsest.runs.display import Display
 from palimpsest.runs.environment import describe_environment
 from palimpsest.runs.folder import RunFolder, open_folder
@@ -66,7 +66,7 @@ def train(
     Interrupted, with the state saved, on Ctrl-C and SIGTERM.
     """
     tables = experiment if isinstance(experiment, Mapping) else read_experiment(experiment)
-    settings = dict(set or {})
+    settings = as_settings(set)
     for key, value in (("seed", seed), ("engine.device", device), ("engine.precision", precision)):
         if value is not None:
             settings[key] = value

@@ -41,6 +41,8 @@ def update(
         raise RequestError(
             f"--data {data} is not a folder; give a folder of pictures, of class folders, or of parquet."
         )
+    if out.is_file():
+        raise RequestError(f"--out {out} is a file, and a model is a folder; choose another --out.")
     if out.exists() and not (out / "run").exists() and any(out.iterdir()):
         raise RequestError(f"{out} is not empty, and nothing is written among other files; choose another --out.")
     RunFolder(out / "run").refuse_if_used(force)

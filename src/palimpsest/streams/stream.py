@@ -163,6 +163,11 @@ def from_tasks(iterable: Iterable[Any], name: str = "python") -> Stream:
     tests: list[Pictures] = []
     classes: list[tuple[int, ...]] = []
     for number, task in enumerate(iterable, start=1):
+        if missing := [name for name in ("classes", "train", "test") if not hasattr(task, name)]:
+            raise RequestError(
+                f"task {number} of the stream is {task!r}, which has no {', '.join(missing)}; give objects with classes, "
+                "train and test."
+            )
         shape = trains[0].shape if trains else None
         trains.append(pictures_of(task.train, f"task {number}'s training data", shape))
         tests.append(pictures_of(task.test, f"task {number}'s test data", trains[0].shape))
