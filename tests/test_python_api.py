@@ -108,3 +108,15 @@ def test_estimate_counts_passes_as_training_does(tmp_path):
         assert expected.student_passes == pytest.approx(cost["student_passes"])
         assert expected.teacher_passes == pytest.approx(cost["teacher_passes"])
         assert expected.steps == 12 and expected.flops > 0 and expected.training_seconds > 0
+
+
+def test_what_is_no_stream_and_what_are_no_settings_are_named(tmp_path):
+    with pytest.raises(palimpsest.RequestError, match="task 1 of the stream is 1, which has no classes, train, test"):
+        palimpsest.train(tiny(), stream=[1, 2], out=tmp_path / "run", display=QUIET)
+    with pytest.raises(palimpsest.RequestError, match="set takes values by dotted key"):
+        palimpsest.train(tiny(), set="training.steps=2", out=tmp_path / "run", display=QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_package_says_what_is_in_it():
+    assert {"train", "study", "evaluate", "Phase", "RequestError"} <= set(dir(palimpsest))

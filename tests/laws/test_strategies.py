@@ -16,25 +16,18 @@ from palimpsest.streams.options import StreamOptions
 from tests.tiny import QUIET, denoiser_strategies, interrupted_after, tiny, weights
 
 
-@pytest.fixture(scope="module")
-def finetuned(tmp_path_factory):
-    """A fine-tuned run, to compare with."""
-    out = tmp_path_factory.mktemp("runs") / "finetune"
-    return palimpsest.train(tiny(), strategy="finetune", out=out, display=QUIET)
-
-
 @pytest.mark.parametrize("name", denoiser_strategies())
-def test_the_first_task_is_finetuning_bit_for_bit(name, finetuned, tmp_path):
-    run = palimpsest.train(tiny(), strategy=name, out=tmp_path / "run", display=QUIET)
+def test_the_first_task_is_finetuning_bit_for_bit(name, tiny_run):
+    run, finetuned = tiny_run(name), tiny_run("finetune")
     assert weights(run.path / "models" / "task_1") == weights(finetuned.path / "models" / "task_1")
     same_in_the_end = weights(run.path / "models" / "task_2") == weights(finetuned.path / "models" / "task_2")
     assert same_in_the_end == (name == "finetune")
 
 
 @pytest.mark.parametrize("name", denoiser_strategies())
-def test_passes_are_those_of_the_arithmetic(name, tmp_path):
+def test_passes_are_those_of_the_arithmetic(name, tiny_run):
     """4 steps of 8 pictures in each of 2 tasks; student 3 a picture; dreams N more, a teacher's opinion 1."""
-    run = palimpsest.train(tiny(), strategy=name, out=tmp_path / "run", display=QUIET)
+    run = tiny_run(name)
     replayed = {"finetune": 0, "joint": 0, "lwf": 0}.get(name, 1)
     steps = catalog.check_options(catalog.look_up(name), {}).get("teacher_steps", 0)
     opinions = 0 if name in ("finetune", "joint", "experience_replay", "generative_replay") else 1

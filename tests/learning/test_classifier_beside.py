@@ -20,8 +20,8 @@ def classifier_of(run, task: int = 2):
 
 
 @pytest.mark.parametrize("name", denoiser_strategies())
-def test_switching_it_on_leaves_the_denoiser_as_it_is(name, tmp_path):
-    without = palimpsest.train(tiny(), strategy=name, out=tmp_path / "without", display=QUIET)
+def test_switching_it_on_leaves_the_denoiser_as_it_is(name, tiny_run, tmp_path):
+    without = tiny_run(name)
     beside = palimpsest.train(tiny(classifier=CLASSIFIER), strategy=name, out=tmp_path / "with", display=QUIET)
     for task in ("task_1", "task_2"):
         assert weights(without.path / "models" / task) == weights(beside.path / "models" / task)
