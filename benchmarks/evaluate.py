@@ -19,7 +19,8 @@ from palimpsest.evaluation.described import describe_samples
 from palimpsest.evaluation.measures import MEASURES, measure_groups
 from palimpsest.runs.assembly import assemble
 from palimpsest.runs.config import resolve
-from palimpsest.runs.measuring import Found, Measurer, offering, samplers_of
+from palimpsest.runs.drawing import samplers_of
+from palimpsest.runs.measuring import Found, Measurer, offering
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.yardstick import make_yardstick
 

@@ -24,7 +24,9 @@ def a_run(folder: Path, strategy: str = "generative_distillation", seed: int = 0
     (path / "samples").mkdir(parents=True)
     results = {**the_results(strategy, seed, done, random), **changes}
     (path / "results.json").write_text(json.dumps(results))
-    (path / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in the_events(strategy, done, random)))
+    (path / "events.jsonl").write_text(
+        "".join(json.dumps(event) + "\n" for event in the_events(strategy, done, random))
+    )
     (path / "config.toml").write_text(f'name = "digits"\nseed = {seed}\n[stream]\nname = "digits"\ntasks = {TASKS}\n')
     environment = {"versions": {"torch": "2.13.0", "python": "3.11.7"}, "device": "cpu", "threads": 1}
     (path / "environment.json").write_text(json.dumps(environment))
@@ -40,7 +42,11 @@ def a_sheet(random: Random, rows: int, columns: int = 10) -> Image.Image:
     """Blobs of light, 32 pixels each, with gaps of 2."""
     sheet = Image.new("L", (columns * 34 + 2, rows * 34 + 2), 255)
     for place in range(rows * columns):
-        spot = Image.radial_gradient("L").resize((32, 32)).point(lambda v, k=random.random(): 255 - min(int(v * (1 + k)), 255))
+        spot = (
+            Image.radial_gradient("L")
+            .resize((32, 32))
+            .point(lambda v, k=random.random(): 255 - min(int(v * (1 + k)), 255))
+        )
         sheet.paste(spot, (2 + place % columns * 34, 2 + place // columns * 34))
     return sheet
 
@@ -54,7 +60,11 @@ def the_results(strategy: str, seed: int, done: int, random: Random) -> dict:
     if done == TASKS:
         last = tasks[-1]
         last["measures"] |= {f"{name}_long": 0.8 * last["measures"][name] for name in ("fid", "kid", "kid_se", "kld")}
-        last["measures"] |= {"last_accuracy": matrix[-1][0], "forgetting": 1 - quality, "backward_transfer": quality - 1}
+        last["measures"] |= {
+            "last_accuracy": matrix[-1][0],
+            "forgetting": 1 - quality,
+            "backward_transfer": quality - 1,
+        }
     return {
         "experiment": "digits",
         "stream": "digits",
@@ -80,6 +90,7 @@ def the_results(strategy: str, seed: int, done: int, random: Random) -> dict:
 
 def a_task(number: int, order: list[int], quality: float, strategy: str, random: Random) -> dict:
     """A task whose older classes are the worse the older they are and the worse the method is."""
+
     def kept(task: int) -> float:
         return quality ** (0.6 * (number - task)) * random.uniform(0.94, 1.0)
 

@@ -15,12 +15,10 @@ from rich.console import Console
 import palimpsest
 from palimpsest.core.errors import Interrupted, RequestError, RunError
 from palimpsest.runs import children, folder
-from palimpsest.runs.axes import parse_axes, parse_seeds
+from palimpsest.runs.axes import parse_axes
 from palimpsest.runs.config import resolve, to_toml
-from palimpsest.runs.grid import methods_of, plan
 from palimpsest.runs.study import cores, study
 from palimpsest.runs.study_display import StudyDisplay
-from palimpsest.runs.tables import read_experiment
 from tests.tiny import QUIET, interrupted_after, tiny, weights
 
 SILENT = StudyDisplay(quiet=True)
@@ -68,12 +66,6 @@ def stand_in(tmp_path, monkeypatch) -> None:
 
 def notes(out: Path) -> list[str]:
     return (out / "notes").read_text().splitlines()
-
-
-def planned(experiment: Path, strategies: list[str], **axes: list) -> list[str]:
-    tables = read_experiment(experiment)
-    axes = {key.replace("__", "."): values for key, values in axes.items()}
-    return [each.name for each in plan(tables, methods_of(tables, strategies, axes), (0,))]
 
 
 def test_a_study_makes_what_train_makes_and_goes_on_with_what_was_cut_off(experiment, tmp_path):
@@ -180,35 +172,6 @@ def test_a_terminal_shows_every_runs_state(experiment, tmp_path, stand_in):
         assert part in text
 
 
-def test_a_strategys_own_setting_varies_that_strategy_alone(experiment):
-    names = planned(experiment, ["joint", "lwf"], strategy__lwf__strength=[1.25, 2.0], training__batch=[8, 16])
-    assert names == [
-        "joint-seed0",
-        "joint-training.batch16-seed0",
-        "lwf-seed0",
-        "lwf-training.batch16-seed0",
-        "lwf-strength2.0-seed0",
-        "lwf-training.batch16-strength2.0-seed0",
-    ]
-
-
-def test_values_become_names_of_files_and_stay_apart(experiment):
-    one, other = planned(experiment, ["joint"], stream__tasks=[[[0], [1, 2]], [[0, 1], [2]]])
-    assert one != other and all(name.startswith("joint-stream.tasks0_1_2_") for name in (one, other))
-    assert all(letter.isalnum() or letter in ".+-_" for letter in one + other)
-
-
-def test_values_are_cut_at_the_commas_outside_brackets_and_quotes():
-    assert parse_axes(["a=1,2.5", "b=[1,2],[3]", 'c="x,y",z', "d=", "e={f=[1,2],g=2},3"]) == {
-        "a": [1, 2.5],
-        "b": [[1, 2], [3]],
-        "c": ["x,y", "z"],
-        "d": [""],
-        "e": [{"f": [1, 2], "g": 2}, 3],
-    }
-    assert parse_seeds("0, 1,42") == (0, 1, 42) == parse_seeds([0, 1, 42])
-
-
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
@@ -237,13 +200,6 @@ def test_what_cannot_be_run_is_refused_before_anything_is_started(asked, sentenc
         study(experiment, **arguments | asked)
     assert sentence in str(refused.value) and "\n" not in str(refused.value)
     assert not (tmp_path / "study").exists()
-
-
-def test_a_setting_that_is_given_twice_is_refused():
-    with pytest.raises(RequestError, match="--set a is given twice"):
-        parse_axes(["a=1", "a=2"])
-    with pytest.raises(RequestError, match="takes key=value"):
-        parse_axes(["a"])
 
 
 def test_a_folder_that_is_no_study_is_refused(experiment, tmp_path):

@@ -17,7 +17,8 @@ from palimpsest.learning.continual import open_task, turn_page
 from palimpsest.models.unet import parameter_count
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.config import as_settings, resolve
-from palimpsest.runs.measuring import draw_samples, offering, samplers_of
+from palimpsest.runs.drawing import draw_samples, samplers_of
+from palimpsest.runs.measuring import offering
 from palimpsest.runs.probe import MOST_SECONDS, Stretch, probe_task, walk
 from palimpsest.runs.tables import read_experiment
 

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL.Image import Image
 from torch import nn
 
 from palimpsest.core.errors import RequestError
@@ -18,9 +20,10 @@ from palimpsest.models.classifier import open_classifier
 from palimpsest.runs.assembly import fitting
 from palimpsest.runs.config import Experiment, as_settings, resolve, to_toml
 from palimpsest.runs.display import Display
+from palimpsest.runs.drawing import samplers_of
 from palimpsest.runs.findings import measured, summarised, task_entry
 from palimpsest.runs.folder import RunFolder, open_folder
-from palimpsest.runs.measuring import Measurer, offering, samplers_of
+from palimpsest.runs.measuring import Measurer, offering
 from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.yardstick import make_yardstick
@@ -40,13 +43,18 @@ class Subject:
     experiment: Experiment
     known: Mapping[str, Any]
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of the pictures that the models make or look at."""
+    @cached_property
+    def first(self) -> dict[str, nn.Module]:
+        """What was learnt by the end of the first task of which there are models; on the CPU."""
         learners = self.learners(min(self.models), Machine(torch.device("cpu")))
         if not learners:
             raise RequestError(f"{self.place} holds neither a generator nor a classifier.")
-        return next(iter(learners.values())).shape
+        return learners
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the pictures that the models make or look at."""
+        return next(iter(self.first.values())).shape
 
     def learners(self, task: int, machine: Machine) -> dict[str, nn.Module]:
         """What was learnt by the end of a task."""
@@ -92,16 +100,29 @@ def evaluate(
     folder = RunFolder(Path(out)) if out else None
     if folder:
         folder.refuse_if_used(force=False)
-        make_place(folder.path)
+        make_place(folder.path.parent)
     machine = find_machine(subject.experiment.engine)
     options = fitting(subject.experiment.stream, subject.shape)
     stream = open_stream(options, subject.experiment.seed, machine.device)
     check_classes(subject, stream)
     measurer = make_measurer(subject, stream, machine, display)
+    tasks, pictures = measure_models(subject, stream, measurer, machine, display)
+    finished = len(tasks) == len(stream)
+    if finished:
+        tasks[-1]["measures"] |= summarised(tasks, stream)
+    about = {"finished": finished, "stream": stream.name, "evaluation_of": str(place)}
+    results = dict(subject.known) | about | measured(stream, measurer, tasks, finished)
+    if folder:
+        write(folder, subject.experiment, results, pictures)
+    return results
+
+
+def measure_models(
+    subject: Subject, stream: Stream, measurer: Measurer, machine: Machine, display: Display
+) -> tuple[list[dict], dict[tuple[int, str], Image]]:
+    """What results.json says of each task of which there are models, and the pictures by task and ending of the name."""
     tasks, pictures = [], {}
-    for task in stream.tasks:
-        if task.number not in subject.models:
-            continue
+    for task in (task for task in stream.tasks if task.number in subject.models):
         display.begin_samples(measurer.count)
         found = measurer.examine(
             task,
@@ -114,14 +135,7 @@ def evaluate(
             display.say(f"warning: {warning}")
         tasks.append(task_entry(task, found, [], 0.0))
         pictures |= {(task.number, ending): picture for ending, picture in found.pictures.items()}
-    finished = len(tasks) == len(stream)
-    if finished:
-        tasks[-1]["measures"] |= summarised(tasks, stream)
-    about = {"finished": finished, "stream": stream.name, "evaluation_of": str(place)}
-    results = dict(subject.known) | about | measured(stream, measurer, tasks, finished)
-    if folder:
-        write(folder, subject.experiment, results, pictures)
-    return results
+    return tasks, pictures
 
 
 def open_subject(place: Path, data: str | Path | None, settings: dict[str, Any]) -> Subject:
@@ -182,14 +196,14 @@ def check_classes(subject: Subject, stream: Stream) -> None:
 def make_measurer(subject: Subject, stream: Stream, machine: Machine, display: Display) -> Measurer:
     """The measurer of an evaluation."""
     experiment = subject.experiment
-    learners = subject.learners(min(subject.models), machine)
-    samplers = samplers_of(experiment.evaluation, offering(learners, "noise"))
+    samplers = samplers_of(experiment.evaluation, offering(subject.first, "noise"))
     yardstick = make_yardstick(stream, experiment.evaluation, experiment.stream.flip, machine.device, display.say)
     return Measurer(yardstick, *samplers, machine, experiment.seed)
 
 
 def write(folder: RunFolder, experiment: Experiment, results: Mapping[str, Any], pictures: Mapping) -> None:
     """The folder that `compare` and `report` read."""
+    make_place(folder.path)
     for (task, ending), picture in pictures.items():
         save_sheet(picture, folder.picture(task, ending))
     write_atomically(folder.config, to_toml(experiment).encode())

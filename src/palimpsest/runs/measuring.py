@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from palimpsest.core.random import Address
 from palimpsest.core.term import Batch, Source
 from palimpsest.diffusion.denoiser import Denoiser
-from palimpsest.diffusion.samplers import Sampler, check_steps
+from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.accuracy import predict, together
+from palimpsest.evaluation.catalog import LONG
 from palimpsest.evaluation.denoising import denoising_error, predictions, spread_levels
 from palimpsest.evaluation.described import describe_samples
 from palimpsest.evaluation.measures import measure_generation, measure_groups
@@ -22,16 +23,15 @@ from palimpsest.evaluation.memorisation import (
     memorisation_error,
     nearest,
 )
-from palimpsest.evaluation.options import EvaluationOptions
 from palimpsest.evaluation.replay import examine_replay
 from palimpsest.evaluation.sheet import sample_sheet
 from palimpsest.learning.devices import Machine
+from palimpsest.runs.drawing import draw_samples
 from palimpsest.runs.yardstick import Yardstick
 from palimpsest.streams.stream import Task
 
 SHEET_COLUMNS = 10
 PAIRS = 5
-LONG = "_long"
 
 
 @dataclass
@@ -88,7 +88,8 @@ class Measurer:
     ) -> Found:
         """All that can be found out after a task; all processes draw, and the first one measures.
 
-        model: the generator as it was after an earlier task; None where it is not there any more.  check: is told how many samples are drawn, and may raise.
+        model: the generator as it was after an earlier task; None where it is not there any more.
+        check: is told how many samples are drawn, and may raise.
         """
         found = Found()
         generator, classifier = offering(learners, "noise"), offering(learners, "logits")
@@ -195,16 +196,6 @@ class Measurer:
         return examine_replay(evaluator.labels(self.machine.gathered(drawn.x)), due, labels)
 
 
-def samplers_of(options: EvaluationOptions, denoiser: Denoiser | None) -> tuple[Sampler, Sampler | None]:
-    """The experiment's own sampler for evaluation, and the long one; no sampler has more steps than there are levels."""
-    own = Sampler(options.sampler, options.steps)
-    levels = denoiser.process.steps if denoiser else own.steps
-    check_steps(own.steps, levels)
-    if denoiser is None or not (options.samples and options.long_steps):
-        return own, None
-    return own, Sampler(options.long_sampler, min(options.long_steps, levels))
-
-
 def named(accuracy: float | None) -> dict[str, float]:
     """An accuracy by its name; nothing where there is none."""
     return {} if accuracy is None else {"accuracy": accuracy}
@@ -213,29 +204,3 @@ def named(accuracy: float | None) -> dict[str, float]:
 def offering(learners: Mapping[str, nn.Module], head: str) -> nn.Module | None:
     """The learner that answers to a head; None where none does."""
     return next((learner for learner in learners.values() if head in learner.heads), None)
-
-
-@torch.no_grad()
-def draw_samples(
-    denoiser: Denoiser,
-    sampler: Sampler,
-    count: int,
-    batch: int,
-    address: tuple,
-    machine: Machine,
-    check: Callable[[int], None] = lambda drawn: None,
-) -> Tensor:
-    """`count` samples (count, C, H, W) on the CPU, float32 in [-1, 1]; the processes share each batch.
-
-    check: is told before each batch how many are drawn, and may raise.
-    """
-    parts = []
-    for first in range(0, count, batch):
-        check(first)
-        rows = min(batch, count - first)
-        random = machine.random(*address, first)
-        noise = random.normal(rows, *denoiser.shape)
-        with machine.autocast():
-            mine = sampler(denoiser, noise, random, total=rows)
-        parts.append(machine.gathered(mine).cpu())
-    return torch.cat(parts).clamp(-1, 1)

@@ -16,8 +16,8 @@ from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.sheet import sample_sheet, save_sheet, to_bytes
 from palimpsest.learning.devices import Machine, find_device
+from palimpsest.runs.drawing import draw_samples
 from palimpsest.runs.folder import open_folder
-from palimpsest.runs.measuring import draw_samples
 from palimpsest.runs.pipelines import open_pipeline
 
 BATCH = 250

@@ -17,10 +17,11 @@ from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.checkpoint import read
 from palimpsest.runs.config import Experiment, as_settings, changed_options, resolve, to_toml
 from palimpsest.runs.display import Display
+from palimpsest.runs.drawing import samplers_of
 from palimpsest.runs.environment import describe_environment
 from palimpsest.runs.folder import RunFolder, open_folder
 from palimpsest.runs.identity import difference, identity
-from palimpsest.runs.measuring import Measurer, offering, samplers_of
+from palimpsest.runs.measuring import Measurer, offering
 from palimpsest.runs.recorder import Recorder
 from palimpsest.runs.stopping import stoppable
 from palimpsest.runs.tables import read_experiment

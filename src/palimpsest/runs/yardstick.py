@@ -34,11 +34,15 @@ class Yardstick:
     evaluator: Evaluator | None = None
     extractor: Extractor | None = None
     described: dict[int, Described] = field(default_factory=dict)
+    references: dict[int, Described] = field(default_factory=dict)
     held: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
     def reference(self, task: Task) -> Described:
-        """The real pictures of the tasks seen so far, that samples are compared with."""
-        return together([self.describe(earlier) for earlier in self.seen(task)])
+        """The real pictures of the tasks seen so far, that samples are compared with; one for both samplers."""
+        if task.number not in self.references:
+            self.references.clear()  # an earlier task's is not asked for again
+            self.references[task.number] = together([self.describe(earlier) for earlier in self.seen(task)])
+        return self.references[task.number]
 
     def describe(self, task: Task) -> Described:
         """The real pictures of one task; looked at once, and together with all others where no class comes again."""

@@ -1,0 +1,75 @@
+"""Every wrong request is one sentence and exit code 2, and nothing is written."""
+
+import pytest
+import torch
+
+BAD = [
+    ("train digitz", 'unknown experiment "digitz". Did you mean "digits"?'),
+    ("train --strategy generatve_replay", 'Did you mean "generative_replay"?'),
+    ("train --set training.stepz=3", 'Did you mean "training.steps"?'),
+    ("train --set trainin.steps=3", 'Did you mean "training"?'),
+    ("train --set training.steps", "--set takes key=value"),
+    ("train --set training.batch=0", "training.batch: input should be greater than or equal to 1 (found 0)"),
+    ("train --set training.epochs=3", "give either steps or epochs"),
+    ("train --set training.teacher_weights=average", "needs an average"),
+    ("train --set stream.tasks=11", "11 tasks were asked for, and there are 10 classes"),
+    ("train --set stream.tasks=[[0],[]]", "task 2 has no classes"),
+    ("train --set stream.name=fashion_mnst", 'unknown data set "fashion_mnst"'),
+    (
+        "train --set denoiser.block_out_channels=[8,8,8,8,8] --set denoiser.down_block_types=[]",
+        "cannot be halved 4 times",
+    ),
+    ("train --set denoiser.norm_num_groups=7", "does not divide the width"),
+    ("train --set denoiser.down_block_types=['DownBlok2D','DownBlock2D']", 'Did you mean "DownBlock2D"?'),
+    ("train --teacher-steps 0", "0 sampling steps were asked"),
+    ("train --strength -1", "its weight is -0.5, and a weight is a number from 0"),
+    ("train --strength nan", "its weight is nan, and a weight is a number from 0"),
+    ("train --set training.learning_rate=inf", "finite number"),
+    ("train --set learner=foo", 'unknown learner "foo"'),
+    ("train --device gpu", "'auto', 'cpu', 'cuda' or 'mps'"),
+    ("train --strategy finetune --strength 1", "strategy finetune has no options of its own"),
+    ("train --jobs 2", "no such option: --jobs (strategy generative_distillation has --teacher-steps"),
+    ("study --strategies= --out study", "--strategies names none"),
+    ("train --teacher-steps 1001", "1001 sampling steps were asked"),
+    ("train --teacher-sampler ddmi", 'unknown sampler "ddmi"'),
+    ("train --device cuda", 'device "cuda" was asked for'),
+    ("train --set learner=oracle --strategy finetune", 'unknown learner "oracle". Legal: classifier, denoiser'),
+    ("train --set classifier.strategy=lfw", 'unknown strategy "lfw". Did you mean "lwf"'),
+    ("train --set evaluation.extractor=inceptoin", 'unknown extractor "inceptoin"'),
+    ("train --set evaluation.evaluator.kind=resnet", "'small_cnn' or 'resnet18'"),
+    ("study --strategies finetune,jiont --out study", 'unknown strategy "jiont". Did you mean "joint"'),
+    ("study --seeds 0,one --out study", 'integers from 0 with commas between them, and was given "one"'),
+    ("evaluate nowhere", 'there is no "nowhere"'),
+    ("report nowhere", 'there is no "nowhere"'),
+    ("report nowhere elsewhere", "a page about 2 runs needs a place; give --out"),
+    ("compare nowhere --latex", 'there is no "nowhere"'),
+    ("train --set evaluation.sampler=dpm", "unknown sampler"),
+    ("train --set strategy.lwf.strenth=2", 'unknown option of strategy lwf "strenth". Did you mean "strength"?'),
+    ("train --strategy experience_replay --memory-size -1", "memory_size is -1"),
+    ("train --set strategy=lwf", '"strategy" is a table and was given "lwf"'),
+    ("train --set strategy.lwf=3", "the options of strategy lwf are a table"),
+    ("train --set strategy.experience_replay.memory_size=inf", "is of kind int"),
+    ("train --strategy generatve_replay --teacher-steps 3", 'Did you mean "generative_replay"?'),
+    ("train --seed 99999999999999999999999", "seed"),
+    ("train --seed -1", "seed"),
+    ("train --out /proc/nowhere", "nothing can be written to /proc/nowhere"),
+    ("train --out /etc/passwd", "is a file, and a run is a directory"),
+    ("resume nowhere", 'there is no "nowhere"'),
+    ("sample nowhere --out a.png", 'there is no "nowhere"'),
+    ("compare nowhere", 'there is no "nowhere"'),
+    ("list strategis", 'Did you mean "strategies"?'),
+    ("update nowhere --data . --out new", "nowhere is not a diffusers pipeline folder"),
+    ("update nowhere --data none --out new", "--data none is not a folder"),
+]
+
+
+@pytest.mark.parametrize(("request_", "sentence"), BAD, ids=[request for request, _ in BAD])
+def test_a_wrong_request_is_one_sentence_and_writes_nothing(request_, sentence, run, tmp_path, monkeypatch):
+    monkeypatch.delenv("PALIMPSEST_DATA", raising=False)
+    if torch.cuda.is_available() and "cuda" in request_:
+        pytest.skip("there is a GPU here")
+    code, out, error = run(*request_.split())
+    assert code == 2, error
+    assert sentence in error
+    assert len(error.strip().splitlines()) == 1 and "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
