@@ -1,17 +1,20 @@
 """The final models of runs, measured again under other samplers: a short one alone misleads.
 
-python benchmarks/samplers.py RUN... [--steps 10 25 50] [--count 1500]
+`python benchmarks/samplers.py RUN... [--steps 10 25 50] [--count 1500]`; `palimpsest evaluate RUN --steps 25` measures all of a
+run's models, from the noise of the run itself.
 """
 
 import argparse
 
+import torch
+
 import palimpsest
-from palimpsest.evaluation.evaluator_cache import load_evaluator
-from palimpsest.evaluation.measures import References, measure_generation
+from palimpsest.evaluation.described import describe_samples
+from palimpsest.evaluation.measures import measure_generation
 from palimpsest.runs.config import resolve
 from palimpsest.runs.folder import open_folder
-from palimpsest.runs.measuring import reference_of
 from palimpsest.runs.tables import read_experiment
+from palimpsest.runs.yardstick import make_yardstick
 from palimpsest.streams.open import open_stream
 
 
@@ -21,15 +24,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[10, 25, 50])
     parser.add_argument("--count", type=int, default=1500)
     asked = parser.parse_args()
-    references = References()
     for run in asked.runs:
         experiment = resolve(read_experiment(open_folder(run).config))
         stream = open_stream(experiment.stream, experiment.seed, "cpu")
-        evaluator = load_evaluator(stream, experiment.evaluation.evaluator)
-        reference = reference_of(stream, stream.tasks[-1], experiment.evaluation)
+        flip = experiment.stream.flip
+        yardstick = make_yardstick(stream, experiment.evaluation, flip, torch.device("cpu"), print)
         for steps in asked.steps:
             samples = palimpsest.sample(run, count=asked.count, steps=steps, device="cpu")
-            measures, _ = measure_generation(samples, reference, evaluator, len(stream.class_names), references)
+            made = describe_samples(samples, yardstick.evaluator, yardstick.extractor)
+            measures, _ = measure_generation(made, yardstick.reference(stream.tasks[-1]), len(stream.class_names))
             print(f"{run}  DDIM-{steps}", *(f"{name} {value:.3f}" for name, value in measures.items()), flush=True)
 
 

@@ -71,3 +71,10 @@ def test_no_file_has_grown_out_of_hand():
     """A place to look, not a law of nature: split what passes 250 lines."""
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in ROOT.rglob("*.py")}
     assert not {str(path): count for path, count in lines.items() if count > 250}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT.parents[1] / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_every_benchmark_imports_what_is_there(path):
+    import runpy
+
+    assert callable(runpy.run_path(str(path), run_name="imported")["main"])
