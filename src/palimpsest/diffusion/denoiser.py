@@ -22,6 +22,9 @@ class Denoiser(nn.Module):
     predicts: what the network says, in diffusers' words: "epsilon", "sample" or "v_prediction".
     clip_range: samplers clamp predicted clean pictures to [−clip_range, clip_range]; None leaves them.
     passes: how many pictures have gone through the network.
+
+    The network's weights are laid out channels last, which is how convolutions are fastest on CPUs and GPUs alike
+    (docs/performance.md); pictures may come in any layout.
     """
 
     head = "noise"
@@ -38,7 +41,7 @@ class Denoiser(nn.Module):
         conditional: bool = False,
     ) -> None:
         super().__init__()
-        self.network = network
+        self.network = network.to(memory_format=torch.channels_last)
         self.process = process
         self.parametrisation = make_parametrisation(predicts, process)
         self.shape = tuple(shape)

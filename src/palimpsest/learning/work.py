@@ -64,7 +64,8 @@ class Work:
         for place, tensor in tensors.items():
             parameter, name = place.rsplit(".", 1)
             if parameter in numbers:
-                state.setdefault(numbers[parameter], {})[name] = tensor
+                number = numbers[parameter]
+                state.setdefault(number, {})[name] = laid_out_like(self.trained[number], tensor)
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
 
     def state(self) -> dict[str, Tensor]:
@@ -79,6 +80,11 @@ class Work:
         self.load_optimizer(below(state, "optimizer."))
         if self.average:
             self.average.load(below(state, "average."))
+
+
+def laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """The tensor in its parameter's memory layout, for a fused optimizer walks through the memory of both alike."""
+    return torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor
 
 
 def below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ class Classifier(nn.Module):
         self, network: nn.Module, options: ClassifierOptions, shape: tuple[int, int, int], classes: Sequence[str]
     ) -> None:
         super().__init__()
-        self.network, self.options = network, options
+        self.network, self.options = network.to(memory_format=torch.channels_last), options
         self.shape, self.classes = tuple(shape), tuple(classes)
         self.passes = 0
 

@@ -86,12 +86,12 @@ def check(path: Path) -> None:
 
 
 def unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors that own their memory, for safetensors refuses two names for one."""
+    """Tensors in plain layout that own their memory, for safetensors refuses others and two names for one."""
     seen: set[int] = set()
     owned = {}
     for name, tensor in tensors.items():
         place = tensor.data_ptr() if tensor.numel() else 0
-        owned[name] = tensor.clone() if place in seen else tensor
+        owned[name] = tensor.clone() if place in seen else tensor.contiguous()
         seen.add(place)
     return owned
 
