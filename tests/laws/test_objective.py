@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
 from palimpsest.core.objective import objective
-from palimpsest.core.term import IMAGES, LABELS, NOISED, TRUE_NOISE, Batch, Phase, Term
+from palimpsest.core.term import IMAGES, LABELS, NOISED, TRUE_NOISE, Phase, Term
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.learning.past import Past, Teacher, frozen
 from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory

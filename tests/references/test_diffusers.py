@@ -166,9 +166,10 @@ def tiny_network() -> diffusers.UNet2DModel:
 @pytest.mark.parametrize(
     ("options", "tolerance"),
     [
-        (DiffusionOptions(), 1e-5),
+        # Ours is laid out channels last, and 1/√ᾱ = 4096 enlarges what that changes in the last bits.
+        (DiffusionOptions(), 1e-4),
         (DiffusionOptions(schedule="cosine", zero_terminal_snr=False, clip_range=2.0), 1e-5),
-        # Ours goes through ε, where 1/√ᾱ = 4096 turns float32's 6e-8 into a few 1e-4.
+        # Ours goes through ε, which 1/√ᾱ enlarges once more.
         (DiffusionOptions(predicts="v_prediction"), 2e-3),
         (DiffusionOptions(predicts="sample"), 2e-3),
     ],

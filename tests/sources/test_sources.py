@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
-from palimpsest.core.term import Batch
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, union
 from palimpsest.streams.pictures import Pictures

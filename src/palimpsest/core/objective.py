@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.images import Images, Noised, concatenate
-from palimpsest.core.term import Batch, Source, Term
+from palimpsest.core.term import Source, Term
 
 Question = Images | Noised
 Asked = dict[tuple[Source, str], Question]  # by source and head

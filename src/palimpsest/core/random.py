@@ -6,6 +6,7 @@ process and many see the same samples.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,15 +40,19 @@ def share(rows: int, rank: int, world: int) -> slice:
 
 @dataclass(frozen=True)
 class Random:
-    """Numbers from one address. Every method draws `rows` global rows and returns this process's share of them."""
+    """Numbers from one address. Every method draws `rows` global rows and returns this process's share of them.
+
+    whole: rows of a whole batch, which decide whose row is whose; fewer rows are its first ones. 0: as many as are drawn.
+    """
 
     generator: torch.Generator
     rank: int = 0
     world: int = 1
+    whole: int = 0
 
     def mine(self, rows: Tensor) -> Tensor:
         """This process's rows of a tensor whose first dimension is the global batch."""
-        return rows[share(len(rows), self.rank, self.world)] if self.world > 1 else rows
+        return rows[share(max(len(rows), self.whole), self.rank, self.world)] if self.world > 1 else rows
 
     def normal(self, rows: int, *shape: int) -> Tensor:
         """Standard normal float32 (rows, *shape)."""
@@ -64,3 +69,30 @@ class Random:
     def choice(self, count: int, rows: int) -> Tensor:
         """`rows` different numbers of range(count) in random order, int64."""
         return self.mine(torch.randperm(count, generator=self.generator, device=self.generator.device)[:rows])
+
+
+@dataclass(frozen=True)
+class Together:
+    """Numbers for several batches that are drawn at once, of each an equal number of rows, one batch after the other.
+
+    Each batch gets the numbers that it would get by itself.
+    """
+
+    each: Sequence[Random]
+
+    @property
+    def generator(self) -> torch.Generator:
+        """The first one's, for code that draws by itself."""
+        return self.each[0].generator
+
+    def normal(self, rows: int, *shape: int) -> Tensor:
+        """Standard normal float32 (rows, *shape), `rows` being those of all batches."""
+        return torch.cat([one.normal(rows // len(self.each), *shape) for one in self.each])
+
+    def uniform(self, rows: int) -> Tensor:
+        """Uniform in [0, 1), float32 (rows,)."""
+        return torch.cat([one.uniform(rows // len(self.each)) for one in self.each])
+
+    def integers(self, high: int, rows: int) -> Tensor:
+        """Uniform in {0, ..., high − 1}, int64 (rows,)."""
+        return torch.cat([one.integers(high, rows // len(self.each)) for one in self.each])

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-import torch
 from torch import Tensor
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
-from palimpsest.core.random import Address, Random, generator
+from palimpsest.core.random import Random
 
 # What a source can give and a target can need.
 IMAGES, LABELS, TRUE_NOISE, NOISED = "images", "labels", "true noise", "noised"
@@ -23,26 +23,6 @@ ADVICE = {
     IMAGES: "these inputs are already part-way to noise, and this target asks about clean pictures. "
     "Give the term a source of images: now.data, past.memory, past.dreams(...)",
 }
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The global batch of one step, and which part of it this process draws.
-
-    size: rows of the global batch.  start: rows of this phase that came before it.
-    address: (seed, task, phase, step).
-    """
-
-    size: int
-    start: int = 0
-    address: Address = ()
-    device: torch.device | str = "cpu"
-    rank: int = 0
-    world: int = 1
-
-    def random(self, *name: str) -> Random:
-        """The numbers that belong to `name` (a source's name, or a part of it) in this step."""
-        return Random(generator(*self.address, *name, device=self.device), self.rank, self.world)
 
 
 @runtime_checkable

@@ -67,6 +67,10 @@ class Denoiser(nn.Module):
         if not len(x_t):
             return self.nothing(x_t, y)
         t = levels(t, x_t)
+        if torch.is_grad_enabled() and not next(self.network.parameters()).requires_grad:
+            # Behind a frozen first layer, torch 2.13's group norm (CPU, channels last) crashes going backward unless its
+            # own input has a gradient.
+            x_t = x_t.detach().requires_grad_()
         said = self.network(x_t, t, y) if self.conditional else self.network(x_t, t)
         self.passes += len(x_t)
         output = said if isinstance(said, Tensor) else said.sample

@@ -19,6 +19,7 @@ from palimpsest.diffusion.options import DiffusionOptions
 # last one: after rescaling to zero terminal SNR the level before the last has 4·10⁻⁹, and were the last one alone
 # lifted above it, signal would grow with t and an ancestral step would amplify x.
 FLOOR = 2.0**-24
+PURE = 0.02  # where √ᾱ is no more than this, a noised picture is pure noise to the eye
 CLEAN = -1  # the index of the clean picture in every table of a process
 GRID = 2**24  # a multiple of 1/GRID in [0, 1] is exact in float32, and so is 1 minus it
 
@@ -30,6 +31,7 @@ class Process(nn.Module):
 
     The tables `power` (ᾱ), `signal` (√ᾱ) and `sigma` (√(1 − ᾱ)) are float32 (T + 1,) on the module's device: entry t
     is noise level t, and the last is the clean picture (1, 1, 0), so that index −1 means "clean".
+    first_pure: the first level that is as good as pure noise (√ᾱ ≤ 0.02), T − 1 where there is none.
     Raises RequestError where ᾱ is no such schedule.
     """
 
@@ -40,6 +42,7 @@ class Process(nn.Module):
         self.steps = len(self._betas)
         # x₀ = (x_t − σ ε)/√ᾱ multiplies an error of ε by 1/√ᾱ: beyond a thousand, sampling without a clamp diverges.
         self.needs_clamp = bool(power[:-1].min() < 1e-6)
+        self.first_pure = min(int((power[:-1].sqrt() > PURE).sum()), self.steps - 1)
         self.register_buffer("power", power, persistent=False)
         self.register_buffer("signal", power.sqrt(), persistent=False)
         self.register_buffer("sigma", (1 - power).sqrt(), persistent=False)

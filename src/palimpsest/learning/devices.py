@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from palimpsest.core.batch import Ahead
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.random import Random, generator
 from palimpsest.learning.options import EngineOptions
@@ -23,6 +24,7 @@ class Machine:
     rank: int = 0
     world: int = 1
     compile: bool = False
+    ahead: Ahead = Ahead()
 
     @property
     def main(self) -> bool:
@@ -116,6 +118,15 @@ def find_machine(options: EngineOptions) -> Machine:
 
     state = PartialState(cpu=device.type == "cpu")
     return Machine(state.device, options.precision, state.process_index, state.num_processes, options.compile)
+
+
+WORTH = {"cpu": 2**14, "cuda": 2**21, "mps": 2**19}  # pixels a batch from where more at once is no faster
+
+
+def ahead_for(options: EngineOptions, device: torch.device, shape: tuple[int, int, int]) -> Ahead:
+    """How far to draw ahead pictures of `shape` (C, H, W), unless the experiment says so as many as the device likes."""
+    rows = options.dream_batch or max(WORTH[device.type] // (shape[1] * shape[2]), 1)
+    return Ahead(rows, options.dream_memory * 1e6)
 
 
 def find_device(asked: str) -> torch.device:

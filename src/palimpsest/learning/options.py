@@ -71,6 +71,10 @@ class EngineOptions(BaseModel):
     precision: Literal["fp32", "bf16"] = Field("fp32", description="bf16: automatic mixed precision")
     threads: int = Field(0, ge=0, description="CPU threads; 0 takes what torch takes")
     compile: bool = Field(False, description="torch.compile the networks")
+    dream_batch: int = Field(
+        0, ge=0, description="samples that a teacher draws at once, ahead of the steps that use them; 0: by the device"
+    )
+    dream_memory: float = Field(512.0, gt=0, description="MB that samples drawn ahead may take, in each process")
     tracker: Literal["none", "tensorboard", "wandb"] = Field(
         "none", description="who gets losses and measures beside events.jsonl; an extra of the same name"
     )

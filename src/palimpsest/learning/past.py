@@ -10,7 +10,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Address
 from palimpsest.core.term import Target
 from palimpsest.diffusion.samplers import Sampler
-from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory
+from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, Trajectories
 from palimpsest.streams.pictures import Readable, joined
 from palimpsest.targets import Soft, TaughtNoise, label, true_noise
 
@@ -142,9 +142,13 @@ class Past:
             )
         return self.teachers.get(learner, Teacher())
 
-    def dreams(self, steps: int, sampler: str = "ddim") -> Dreams:
-        """Pictures that the previous denoiser samples."""
-        return Dreams(self.denoiser.learner, Sampler(sampler, steps))
+    def dreams(self, steps: int, sampler: str = "ddim", reuse: int = 1) -> Dreams:
+        """Pictures that the previous denoiser samples, each of them used `reuse` times."""
+        return Dreams(self.denoiser.learner, Sampler(sampler, steps), reuse)
+
+    def trajectories(self, steps: int, sampler: str = "ddim", **dials: float | bool) -> Trajectories:
+        """Points on the previous denoiser's sampling paths, with what it said there; dials as in `Trajectories`."""
+        return Trajectories(self.denoiser.learner, steps, sampler=sampler, **dials)
 
     def halfway(self, steps: int) -> Halfway:
         """Samples that the previous denoiser stops on the way."""

@@ -8,9 +8,10 @@ from fnmatch import fnmatch
 import torch
 from torch import Tensor, nn
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Address, seed_of
-from palimpsest.core.term import Batch, Phase
+from palimpsest.core.term import Phase
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.options import TrainingOptions
 from palimpsest.models.averaging import Average
@@ -129,13 +130,24 @@ def phase_steps(options: TrainingOptions, pictures: int) -> int:
 def batches(options: TrainingOptions, pictures: int, address: Address, machine: Machine, first: int) -> Iterator[Batch]:
     """The global batches of a phase from step `first` on: whole ones by steps; by epochs, the last of each is short."""
     per_epoch = math.ceil(pictures / options.batch)
-    for step in range(first, phase_steps(options, pictures)):
+    steps = phase_steps(options, pictures)
+    for step in range(first, steps):
         start, size = step * options.batch, options.batch
         if options.epochs:
             epoch, place = divmod(step, per_epoch)
             start = epoch * pictures + place * options.batch
             size = min(options.batch, pictures - place * options.batch)
-        yield Batch(size, start, (*address, step), machine.device, machine.rank, machine.world)
+        yield Batch(
+            size,
+            start,
+            (*address, step),
+            machine.device,
+            machine.rank,
+            machine.world,
+            whole=options.batch,
+            steps=steps,
+            ahead=machine.ahead,
+        )
 
 
 def seed_network(batch: Batch) -> None:

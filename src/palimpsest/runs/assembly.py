@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.term import Phase, Strategy
 from palimpsest.diffusion.denoiser import Denoiser
@@ -14,7 +15,7 @@ from palimpsest.diffusion.process import make_process
 from palimpsest.diffusion.schedulers import export_scheduler
 from palimpsest.learning.continual import Plan
 from palimpsest.learning.course import Course
-from palimpsest.learning.devices import Machine, find_machine
+from palimpsest.learning.devices import Machine, ahead_for, find_machine
 from palimpsest.learning.past import Now, Past, Teacher, frozen
 from palimpsest.learning.progress import Progress
 from palimpsest.models.classifier import Classifier, build_classifier
@@ -24,6 +25,7 @@ from palimpsest.runs.config import Experiment, strategy_beside
 from palimpsest.runs.pipelines import Pipeline, open_pipeline
 from palimpsest.runs.trackers import check_tracker
 from palimpsest.sources import Data, Memory
+from palimpsest.sources.ahead import check_memory
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
 from palimpsest.streams.open import open_stream
@@ -62,6 +64,7 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
         options = fitting(experiment.stream, given[0].shape) if given else experiment.stream
         stream = open_stream(options, experiment.seed, machine.device)
     stream = stream.to(machine.device)
+    machine = replace(machine, ahead=ahead_for(experiment.engine, machine.device, stream.shape))
     function = strategy or catalog.load(experiment.strategy.name)
     courses = [course(experiment, function)]
     names = (experiment.learner,) if function.learners == ANY else function.learners
@@ -77,7 +80,7 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     training = dict.fromkeys(learners, experiment.training) | {"classifier": experiment.classifier.training}
     plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed)
     progress = Progress(learners, past, machine, beside="classifier" if beside else "")
-    rehearse(plan, learners, past)
+    rehearse(plan, progress, past)
     return Assembly(experiment, machine, stream, plan, progress, given[1] if given else new_pipeline(experiment))
 
 
@@ -165,22 +168,26 @@ def first_past(
     return replace(past, teachers={name: frozen(learner) for name, learner in teachers.items()})
 
 
-def rehearse(plan: Plan, learners: Mapping[str, nn.Module], past: Past) -> None:
+def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
     """Ask the strategy for its first phase as in the first two tasks, so that what is wrong is known before a run begins."""
-    task = plan.stream.tasks[0]
+    task, learners, machine = plan.stream.tasks[0], progress.learners, progress.machine
     lease = task.train.lease("the rehearsal's training data")
     later = replace(past, count=past.count + 1, teachers={name: Teacher(learner) for name, learner in learners.items()})
     for behind in (past, later):
         now = Now(behind.count + 1, task.classes, Data(lease, plan.flip), plan.courses[-1].learner, learners)
         for course in plan.courses:
-            check_first_phase(course.phases(now, behind), now.k)
+            phase = first_phase(course.phases(now, behind), now.k)
+            batch = Batch(plan.training[phase.learner].batch, ahead=machine.ahead, world=machine.world)
+            for term in phase.present:
+                check_memory(term.source, batch)
     lease.close()
 
 
-def check_first_phase(made: Phase | Generator, k: int) -> None:
-    """Refuse what is no phase, or a phase without terms."""
+def first_phase(made: Phase | Generator, k: int) -> Phase:
+    """The first phase that a strategy asks for. What is no phase, or a phase without terms, is refused."""
     phase = next(made, None) if isinstance(made, Generator) else made
     if not isinstance(phase, Phase):
         raise RequestError(f"a strategy returns a Phase or yields Phases, and this one gave {phase!r}.")
     if not phase.present:
         raise RequestError(f"the strategy has nothing to learn from: its phase has no terms at k = {k}.")
+    return phase

@@ -7,8 +7,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.random import Address
-from palimpsest.core.term import Batch, Source
+from palimpsest.core.term import Source
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.accuracy import predict, together
@@ -191,7 +192,7 @@ class Measurer:
             return None
         with self.machine.autocast():
             batch = Batch(options.replay, 0, address, self.machine.device, self.machine.rank, self.machine.world)
-            drawn = source.draw(batch)
+            drawn = source.pictures(batch)
         labels = None if drawn.y is None else self.machine.gathered(drawn.y)
         return examine_replay(evaluator.labels(self.machine.gathered(drawn.x)), due, labels)
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from palimpsest.core.errors import Interrupted
 from palimpsest.core.files import write_atomically, write_folder
-from palimpsest.core.term import IMAGES, Phase
+from palimpsest.core.term import Phase
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.progress import taken
@@ -71,9 +71,9 @@ class Recorder:
         if progress.phase == 0:
             self.replayed = []
         for source in {term.source.name: term.source for term in phase.present}.values():
-            if IMAGES not in source.gives or not getattr(source, "is_synthetic", False):
+            if not getattr(source, "is_synthetic", False):
                 continue
-            address = (self.assembly.plan.seed, progress.task, phase.learner, "replay")
+            address = (self.assembly.plan.seed, progress.task, phase.learner, "replay", 0)
             seen = self.measurer.of_replay(source, tuple(dict.fromkeys(progress.past.classes)), address)
             if seen:
                 self.report_replay({"source": source.name, "learner": phase.learner, **seen})

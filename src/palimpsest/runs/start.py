@@ -99,7 +99,11 @@ def start(folder: RunFolder, assembly: Assembly, display: Display) -> Run:
     with ExitStack() as stack:
         if machine.main:
             stack.enter_context(folder.alone())
-            found = {"threads": torch.get_num_threads(), "device": machine.device.type}
+            found = {
+                "threads": torch.get_num_threads(),
+                "device": machine.device.type,
+                "dream_batch": machine.ahead.rows,
+            }
             engine = assembly.experiment.engine.model_copy(update=found)
             config = assembly.experiment.model_copy(update={"engine": engine})
             folder.begin(to_toml(config), describe_environment(machine))

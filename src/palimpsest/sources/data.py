@@ -6,9 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.images import Images
-from palimpsest.core.random import permutation, share
-from palimpsest.core.term import IMAGES, LABELS, TRUE_NOISE, Batch
+from palimpsest.core.random import permutation
+from palimpsest.core.term import IMAGES, LABELS, TRUE_NOISE
 from palimpsest.streams.pictures import Readable
 
 
@@ -34,7 +35,7 @@ class Data:
     def draw(self, batch: Batch) -> Images:
         """The pictures at positions start ... start + size of an endless row of shuffled epochs."""
         rows = self.rows(batch)
-        x, y = self.pictures.take(rows[share(batch.size, batch.rank, batch.world)])
+        x, y = self.pictures.take(rows[batch.mine])
         x = flipped(x, batch.random(self.name, "flip").uniform(batch.size)) if self.flip else x
         return Images(x, y, total=batch.size)
 

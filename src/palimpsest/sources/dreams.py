@@ -1,30 +1,41 @@
 """What a frozen denoiser imagines: whole pictures, or pictures stopped half-way."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
+from palimpsest.core.batch import Batch
+from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
-from palimpsest.core.term import IMAGES, NOISED, TRUE_NOISE, Batch
+from palimpsest.core.term import IMAGES, NOISED, TRUE_NOISE
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler, check_steps, halfway
+from palimpsest.sources.ahead import FLOAT, Chunk, Stock
 
 
 @dataclass(frozen=True)
 class Dreams:
-    """Pictures that a frozen denoiser samples, new ones in every step (generative replay, Shin et al. 2017).
+    """Pictures that a frozen denoiser samples (generative replay, Shin et al. 2017).
 
     denoiser: the teacher; None before there is one.
+    reuse: r, how often each picture is drawn; once, and new ones in every step, is what the literature does. The r times
+        lie apart, anywhere in the chunk of steps that is drawn ahead.
     """
 
     denoiser: Denoiser | None
     sampler: Sampler
+    reuse: int = 1
     name: str = "dreams"
+    stock: Stock = field(default_factory=Stock, compare=False, repr=False)
     gives: ClassVar[frozenset[str]] = frozenset({IMAGES, TRUE_NOISE})
     is_synthetic: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        if self.reuse < 1:
+            raise RequestError(f"reuse is {self.reuse}, and a dream is used once or more often; give a number from 1.")
         if self.denoiser is not None:
             check_steps(self.sampler.steps, self.denoiser.process.steps)
 
@@ -32,12 +43,32 @@ class Dreams:
     def exists(self) -> bool:
         return self.denoiser is not None
 
+    @property
+    def period(self) -> int:
+        return self.reuse
+
+    @property
+    def row_bytes(self) -> int:
+        return FLOAT * math.prod(self.denoiser.shape)
+
     @torch.no_grad()
     def draw(self, batch: Batch) -> Images:
         """Samples in [-1, 1], as the sampler leaves them: neither rounded nor labelled."""
-        random = batch.random(self.name)
-        noise = random.normal(batch.size, *self.denoiser.shape)
-        return Images(self.sampler(self.denoiser, noise, random, total=batch.size), total=batch.size)
+        (x,) = self.stock.take(Chunk.of(self, batch), self.denoiser, self.imagine)
+        return Images(x, total=batch.size)
+
+    pictures = draw
+
+    def imagine(self, chunk: Chunk) -> tuple[tuple[Tensor], Tensor]:
+        """A picture for each row of each period, and when each is used."""
+        random = chunk.random(self.name)
+        noise = random.normal(chunk.rows, *self.denoiser.shape)
+        pictures = chunk.by_period(self.sampler(self.denoiser, noise, random, total=chunk.rows))
+        if self.reuse == 1:
+            return (pictures,), in_turn(pictures)
+        order = chunk.random(self.name, "order")
+        shuffled = [chunk.by_period(order.uniform(chunk.rows)).argsort(0) for _ in range(self.reuse)]
+        return (pictures,), torch.cat(shuffled)
 
 
 @dataclass(frozen=True)
@@ -50,7 +81,9 @@ class Halfway:
     denoiser: Denoiser | None
     steps: int
     name: str = "halfway"
+    stock: Stock = field(default_factory=Stock, compare=False, repr=False)
     gives: ClassVar[frozenset[str]] = frozenset({NOISED})
+    period: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         if self.denoiser is not None:
@@ -60,11 +93,25 @@ class Halfway:
     def exists(self) -> bool:
         return self.denoiser is not None
 
+    @property
+    def row_bytes(self) -> int:
+        return FLOAT * math.prod(self.denoiser.shape)
+
     @torch.no_grad()
     def draw(self, batch: Batch) -> Noised:
         """Inputs on the teacher's own sampling path, each at its own noise level."""
-        random, teacher = batch.random(self.name), self.denoiser
-        noise = random.normal(batch.size, *teacher.shape)
-        stop = random.integers(teacher.process.steps, batch.size)
+        x_t, t = self.stock.take(Chunk.of(self, batch), self.denoiser, self.imagine)
+        return Noised(x_t, t, total=batch.size)
+
+    def imagine(self, chunk: Chunk) -> tuple[tuple[Tensor, Tensor], Tensor]:
+        """An input and its noise level for each row of each step."""
+        random, teacher = chunk.random(self.name), self.denoiser
+        noise = random.normal(chunk.rows, *teacher.shape)
+        stop = random.integers(teacher.process.steps, chunk.rows)
         x_t = halfway(teacher.noise, noise, teacher.process, self.steps, stop, clip=teacher.clip_range)
-        return Noised(x_t, stop, total=batch.size)
+        return (chunk.by_period(x_t), chunk.by_period(stop)), in_turn(chunk.by_period(stop))
+
+
+def in_turn(items: Tensor) -> Tensor:
+    """The order (items, B) in which each row takes one item (items, B, ...) after the other."""
+    return torch.arange(len(items), device=items.device)[:, None].expand(-1, items.shape[1])

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.images import Noised
-from palimpsest.core.term import NOISED, Batch
+from palimpsest.core.term import NOISED
 
 
 @dataclass(frozen=True)

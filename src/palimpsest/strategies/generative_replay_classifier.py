@@ -14,6 +14,7 @@ def generative_replay_classifier(
     teacher_sampler: str = "ddim",
     temperature: float = 2.0,
     reverse: bool = True,
+    reuse: int = 1,
 ):
     """Classify dreams of the previous generator as the previous classifier does (arXiv 2311.14028, eq. 12).
 
@@ -25,11 +26,14 @@ def generative_replay_classifier(
     teacher_sampler: how the previous generator dreams
     temperature: T, which softens both opinions
     reverse: H(p, q) with the student's opinion first, as the published code has it; false: as the paper's equation has it
+    reuse: how often each dream is used (published: 1)
     """
     return Phase(
         "classifier",
         [
             Term(now.data, label, now.new),
-            Term(past.dreams(teacher_steps, teacher_sampler), past.classifier.soft(temperature, reverse), now.old),
+            Term(
+                past.dreams(teacher_steps, teacher_sampler, reuse), past.classifier.soft(temperature, reverse), now.old
+            ),
         ],
     )

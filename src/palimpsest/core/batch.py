@@ -1,0 +1,62 @@
+"""The global batch of one step, and how much may be drawn before it is needed."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from palimpsest.core.random import Address, Random, generator, share
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """How far sources that do not depend on the student may draw ahead. Both numbers decide a run's last bits.
+
+    rows: samples that are drawn at once, if that is more than one batch of them.  memory: bytes that a source may hold.
+    """
+
+    rows: int = 0
+    memory: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The global batch of one step, and which part of it this process draws.
+
+    size: rows of the global batch.  start: rows of this phase that came before it.
+    address: (seed, task, phase, step).
+    whole: rows of a batch of this phase that is not a short last one; 0 stands for `size`.
+    steps: of this phase; 0 where it is not known.
+    """
+
+    size: int
+    start: int = 0
+    address: Address = ()
+    device: torch.device | str = "cpu"
+    rank: int = 0
+    world: int = 1
+    whole: int = 0
+    steps: int = 0
+    ahead: Ahead = Ahead()
+
+    @property
+    def step(self) -> int:
+        """Its number in the phase, from 0."""
+        return self.address[-1]
+
+    @property
+    def rows(self) -> int:
+        """Rows of a whole batch."""
+        return self.whole or self.size
+
+    @property
+    def mine(self) -> slice:
+        """The global rows that this process draws; a batch that is not whole has the first ones."""
+        return share(self.rows, self.rank, self.world)
+
+    def random(self, *name: str) -> Random:
+        """The numbers that belong to `name` (a source's name, or a part of it) in this step."""
+        return Random(generator(*self.address, *name, device=self.device), self.rank, self.world, self.rows)
+
+    def at(self, step: int) -> "Batch":
+        """A whole batch at another step of the same phase."""
+        return replace(self, size=self.rows, address=(*self.address[:-1], step))
