@@ -22,7 +22,7 @@ def processes(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment)
 
 
-@pytest.mark.parametrize("strategy", ["generative_distillation", "experience_replay"])
+@pytest.mark.parametrize("strategy", ["generative_distillation", "trajectory_distillation", "experience_replay"])
 def test_two_processes_give_what_one_gives(strategy, tmp_path):
     """By epochs of 51 pictures in batches of 8, so that the last batch is short and the shares are uneven."""
     tables = tiny(

@@ -10,6 +10,7 @@ from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.diffusion.process import Process, cosine, linear, make_process, rescale_zero_terminal_snr
 from palimpsest.diffusion.samplers import SPACINGS, Sampler, ddim, ddpm, halfway, sample, timesteps
 from palimpsest.diffusion.schedulers import export_scheduler
+from palimpsest.diffusion.trajectories import spread_times, trajectory
 
 PROCESSES = {
     "plain": make_process(DiffusionOptions(zero_terminal_snr=False)),
@@ -140,6 +141,23 @@ def test_the_adapter_is_their_loop(ours, theirs, name):
     )
     for steps in (1, 2, 3, 10, 20):
         close(sample(ours, wavy, noise(), process, steps), loop(scheduler, steps, noise()))
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_the_path_of_dpmsolver_is_their_loop(name):
+    process = PROCESSES[name]
+    clamp = {"thresholding": True, "dynamic_thresholding_ratio": 1.0, "sample_max_value": 1.0}
+    theirs = diffusers.DPMSolverMultistepScheduler(
+        num_train_timesteps=process.steps,
+        trained_betas=process.betas.tolist(),
+        timestep_spacing="trailing",
+        **(clamp if process.needs_clamp else {}),
+    )
+    clip = 1.0 if process.needs_clamp else None
+    for steps in (1, 2, 3, 10, 20):
+        times = spread_times(process, steps, 3)
+        points, end = trajectory(wavy, noise(), process, times, steps, solver="dpmsolver++", clip=clip)
+        close(end, loop(theirs, steps, noise()))
 
 
 @pytest.mark.parametrize("name", ["EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler", "LMSDiscreteScheduler"])

@@ -32,9 +32,9 @@ def stratified_times(process: Process, steps: int, random: Random | Together, ro
     hardly any picture is left (√ᾱ ≤ 0.02), or T − 1 where there is none.
     """
     check_steps(steps, process.steps)
-    edges = [process.steps * number // steps for number in range(steps + 1)]
-    edges[-2] = max(edges[-2], process.first_pure)
-    return torch.stack([low + (random.uniform(rows) * (high - low)).long() for low, high in pairwise(edges)]).flip(0)
+    slices = list(pairwise(process.steps * number // steps for number in range(steps + 1)))
+    slices[-1] = (max(slices[-1][0], process.first_pure), process.steps)
+    return torch.stack([low + (random.uniform(rows) * (high - low)).long() for low, high in reversed(slices)])
 
 
 class Path:

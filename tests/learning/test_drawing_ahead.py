@@ -1,0 +1,43 @@
+"""Runs whose teachers draw ahead."""
+
+import tomllib
+
+import pytest
+
+import palimpsest
+from palimpsest.core.errors import RequestError
+from tests.tiny import QUIET, interrupted_after, tiny, weights
+
+REUSED = {"strategy": "generative_replay", "reuse": 3, "teacher_steps": 2}
+PATHS = {"strategy": "trajectory_distillation", "teacher_steps": 3}
+
+
+def train(place, request: dict, **engine):
+    options = dict(request)
+    tables = tiny(training={"steps": 8}, engine=engine | {"device": "cpu", "threads": 1})
+    return palimpsest.train(tables, strategy=options.pop("strategy"), out=place, display=QUIET, **options)
+
+
+@pytest.mark.parametrize("request_", [REUSED, PATHS], ids=["reused", "paths"])
+@pytest.mark.parametrize("steps", [9, 12, 15])
+def test_a_run_goes_on_inside_a_chunk(request_, steps, tmp_path):
+    """The second task begins after 8 steps; with 16 rows at once a chunk of 8 rows a batch serves 6 steps."""
+    whole = train(tmp_path / "whole", request_, dream_batch=16)
+    with interrupted_after(steps):
+        train(tmp_path / "run", request_, dream_batch=16)
+    run = palimpsest.resume(tmp_path / "run", display=QUIET)
+    assert weights(run.path / "models" / "task_2") == weights(whole.path / "models" / "task_2")
+    for passes in ("student_passes", "teacher_passes"):
+        assert run.results["cost"][passes] == whole.results["cost"][passes]
+
+
+def test_how_far_is_drawn_ahead_is_written_down(tmp_path):
+    run = train(tmp_path / "run", PATHS)
+    engine = tomllib.loads((run.path / "config.toml").read_text())["engine"]
+    assert engine["dream_batch"] == 2**14 // 64
+
+
+def test_a_memory_that_holds_no_chunk_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(RequestError, match="trajectories of batch 8 hold .* engine.dream_memory is"):
+        train(tmp_path / "run", PATHS, dream_memory=0.01)
+    assert not (tmp_path / "run").exists()
