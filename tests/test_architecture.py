@@ -74,7 +74,9 @@ def test_no_file_has_grown_out_of_hand():
 
 
 @pytest.mark.parametrize("path", sorted((ROOT.parents[1] / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
-def test_every_benchmark_imports_what_is_there(path):
+def test_every_benchmark_imports_what_is_there(path, monkeypatch):
     import runpy
 
-    assert callable(runpy.run_path(str(path), run_name="imported")["main"])
+    monkeypatch.syspath_prepend(path.parent)  # as when it is run
+    made = runpy.run_path(str(path), run_name="imported")
+    assert path.stem == "stage" or callable(made["main"])

@@ -1,0 +1,75 @@
+"""A run on pictures of noise that has its first task behind it, and how its steps are timed."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from palimpsest.learning.continual import open_task, turn_page
+from palimpsest.runs.assembly import Assembly, assemble
+from palimpsest.runs.config import resolve
+from palimpsest.runs.probe import walk
+from palimpsest.runs.tables import read_experiment
+from palimpsest.streams.pictures import Pictures
+from palimpsest.streams.stream import Stream, split_by_class
+
+WARM_UP = 2
+
+
+@dataclass(frozen=True)
+class Method:
+    """A strategy with its options. halves: batches that the student learns from a step.  passes: of the teacher, a picture."""
+
+    strategy: str
+    halves: int
+    passes: float
+    options: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return ", ".join([self.strategy, *(f"{name} {value:g}" for name, value in self.options.items())])
+
+
+def noise_stream(shape: tuple[int, int, int]) -> Stream:
+    """Two tasks of random pictures: what they show does not change what a step costs."""
+    pixels = torch.randint(0, 256, (512, *shape), dtype=torch.uint8)
+    pictures = Pictures(pixels, torch.arange(512) % 4)
+    return split_by_class(pictures, pictures, [[0, 1], [2, 3]], name="noise", class_names=list("abcd"))
+
+
+def second_task(experiment: str, method: Method, batch: int, precision: str = "fp32") -> Assembly:
+    """A run that has its first task behind it, so that there is a teacher."""
+    settings = {"training.steps": 1000, "training.epochs": 0, "training.batch": batch, "stream.name": "noise"}
+    settings |= {"classifier.strategy": "none", "engine.precision": precision, "engine.threads": 0}
+    shape = (1, 8, 8) if experiment == "digits" else (1, 32, 32)
+    assembly = assemble(
+        resolve(read_experiment(experiment), method.strategy, method.options, settings), noise_stream(shape)
+    )
+    turn_page(assembly.plan, open_task(assembly.plan, assembly.progress, assembly.stream.tasks[0]), assembly.progress)
+    return assembly
+
+
+def default_batch(experiment: str) -> int:
+    """What a CPU can bear."""
+    return 32 if experiment == "digits" else 8
+
+
+def timed(work: Callable[[], None], times: int, assembly: Assembly) -> float:
+    """Mean seconds of a call, after a warm-up. The device is waited for before and after, and not in between."""
+    for _ in range(WARM_UP):
+        work()
+    assembly.machine.synchronize()
+    began = time.perf_counter()
+    for _ in range(times):
+        work()
+    assembly.machine.synchronize()
+    return (time.perf_counter() - began) / times
+
+
+def whole_step(assembly: Assembly, steps: int) -> float:
+    """The mean time of at least so many steps of the second task, in whole chunks of what is drawn ahead."""
+    place = assembly.plan, assembly.progress, assembly.stream.tasks[1]
+    known = walk(*place, chunks=0).stretches[0]
+    return walk(*place, math.ceil(steps / known.chunk), {known.learner: known}).stretches[0].seconds
