@@ -17,7 +17,7 @@ import diffusers
 import torch
 from rich.console import Console
 from rich.table import Table
-from stage import Method, default_batch, second_task, timed, whole_step
+from stage import Method, default_batch, plain, second_task, timed, whole_step
 from torch.nn import functional
 
 from palimpsest.runs.assembly import Assembly
@@ -67,11 +67,6 @@ def plain_loop(assembly: Assembly, batch: int, passes: int) -> Callable[[], None
         optimizer.zero_grad()
 
     return step
-
-
-def plain(network: torch.nn.Module) -> torch.nn.Module:
-    """The same network in the layout in which diffusers makes it."""
-    return copy.deepcopy(network).to(memory_format=torch.contiguous_format).train().requires_grad_(True)
 
 
 def measure(experiment: str, batch: int, passes: int, precision: str, rounds: int) -> list[str]:

@@ -1,5 +1,6 @@
 """A run on pictures of noise that has its first task behind it, and how its steps are timed."""
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -49,6 +50,11 @@ def second_task(experiment: str, method: Method, batch: int, precision: str = "f
     )
     turn_page(assembly.plan, open_task(assembly.plan, assembly.progress, assembly.stream.tasks[0]), assembly.progress)
     return assembly
+
+
+def plain(network: torch.nn.Module) -> torch.nn.Module:
+    """The same network in the layout in which diffusers makes it."""
+    return copy.deepcopy(network).to(memory_format=torch.contiguous_format).train().requires_grad_(True)
 
 
 def default_batch(experiment: str) -> int:
