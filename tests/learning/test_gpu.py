@@ -11,7 +11,13 @@ from palimpsest.runs.pipelines import open_pipeline
 from tests.tiny import QUIET, interrupted_after, tiny
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-STRATEGIES = ["joint", "generative_replay", "generative_distillation", "trajectory_distillation", "partial_distillation"]
+STRATEGIES = [
+    "joint",
+    "generative_replay",
+    "generative_distillation",
+    "trajectory_distillation",
+    "partial_distillation",
+]
 
 
 def tables(device: str = "cuda", **engine) -> dict:

@@ -60,6 +60,9 @@ def compare(
     csv: Annotated[Path | None, typer.Option(help="Write the table to a file too.")] = None,
     latex: Annotated[bool, typer.Option("--latex", help="Print the table as LaTeX, and nothing else.")] = False,
     published: Annotated[bool, typer.Option("--published", help="Our numbers beside the paper's.")] = False,
+    against: Annotated[
+        Path | None, typer.Option(help="Differences from this run's method, between runs of the same seed.")
+    ] = None,
     force: Force = False,
 ) -> None:
     """A table of methods × measures, mean ± standard error over seeds."""
@@ -67,12 +70,13 @@ def compare(
     from palimpsest.reports import table
     from palimpsest.reports.comparison import compare
     from palimpsest.reports.latex import to_latex
+    from palimpsest.reports.paired import differences
     from palimpsest.reports.results import load_results
     from palimpsest.runs.grid import published_of
     from palimpsest.runs.tables import read_experiment
 
     found = [load_results(run) for run in runs]
-    compared = compare(found, defaults())
+    compared = differences(found, load_results(against), defaults()) if against else compare(found, defaults())
     if csv:
         table.write_csv(compared, csv, force=force)
     if published:

@@ -1,0 +1,26 @@
+"""Differences between methods, seed by seed."""
+
+import pytest
+
+from palimpsest.core.errors import RequestError
+from palimpsest.reports.comparison import Cell
+from palimpsest.reports.paired import differences
+from palimpsest.reports.table import render
+from tests.reports.test_comparison import a_run
+
+
+def test_differences_are_between_runs_of_one_seed():
+    """Seeds 0 and 1 are shared: −4 and −6, mean −5, error 1. Seed 2 of lwf and seed 3 of joint stand alone."""
+    runs = [a_run("joint", seed, final={"fid": fid, "kld": 1.0}) for seed, fid in ((0, 10.0), (1, 50.0), (3, 7.0))]
+    runs += [a_run("lwf", seed, final={"fid": fid}) for seed, fid in ((0, 6.0), (1, 44.0), (2, 1.0))]
+    table = differences(runs, runs[0])
+    (row,) = table.rows
+    assert row.strategy == "lwf" and row.seeds == (0, 1)
+    assert row.measures == {"fid": Cell(-5.0, pytest.approx(1.0), 2)}
+    assert "differences from joint (joint-seed0), seed by seed" in table.notes
+    assert render(table)
+
+
+def test_without_a_common_seed_there_is_no_difference():
+    with pytest.raises(RequestError, match=r"no other method has a finished run with a seed of .*joint-seed0.*\[0\]"):
+        differences([a_run("joint", 0), a_run("lwf", 1)], a_run("joint", 0))
