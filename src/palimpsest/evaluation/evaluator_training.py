@@ -18,6 +18,8 @@ from palimpsest.evaluation.options import EvaluatorOptions
 from palimpsest.evaluation.pictures import Pictures
 from palimpsest.evaluation.resnet_training import NOISE, fit_resnet
 
+TELL_EVERY = 200  # steps; tens of seconds for 28×28 pictures on one core
+
 
 def train_evaluator(
     train: Pictures,
@@ -42,7 +44,7 @@ def train_evaluator(
         module = fit_resnet(module.to(device), train, options, say)
     else:
         with one_thread():
-            module = fit(module, train, options)
+            module = fit(module, train, options, say)
     evaluator = Evaluator(module, f"{options.kind}-{options.features}", sha256_of(weights(module)), 0.0)
     with one_thread():
         accuracy = measure_accuracy(evaluator, test)
@@ -58,7 +60,7 @@ def build(train: Pictures, classes: int, options: EvaluatorOptions) -> nn.Module
         return build_network(options, train.shape, classes)
 
 
-def fit(module: nn.Module, train: Pictures, options: EvaluatorOptions) -> nn.Module:
+def fit(module: nn.Module, train: Pictures, options: EvaluatorOptions, say: Callable[[str], None]) -> nn.Module:
     """small_cnn: cross-entropy on augmented batches, with Adam and a cosine from `learning_rate` to 0.
 
     Pictures are shifted by up to a pixel and get a little noise, so that features mean something on samples too, which
@@ -74,6 +76,8 @@ def fit(module: nn.Module, train: Pictures, options: EvaluatorOptions) -> nn.Mod
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+        if (step + 1) % TELL_EVERY == 0:
+            say(f"evaluator: step {step + 1} of {options.steps}")
     return module.eval().requires_grad_(False)
 
 
