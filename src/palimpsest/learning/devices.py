@@ -31,6 +31,12 @@ class Machine:
         """Whether this process writes the run directory."""
         return self.rank == 0
 
+    @property
+    def arithmetic(self) -> str:
+        """What numbers are multiplied in, for people."""
+        fp32 = "fp32 (TF32 products)" if self.device.type == "cuda" else "fp32"
+        return "bf16 by autocast" if self.precision == "bf16" else fp32
+
     def autocast(self) -> AbstractContextManager:
         """The context of a forward pass."""
         return torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
@@ -110,6 +116,9 @@ class Machine:
 def find_machine(options: EngineOptions) -> Machine:
     """The machine that an experiment asks for; refuses a device that is not there."""
     device = find_device(options.device)
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32, which torch has as its default for convolutions already
+        torch.backends.cudnn.benchmark = True  # shapes are few and come again in every step
     if options.threads:
         torch.set_num_threads(options.threads)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:

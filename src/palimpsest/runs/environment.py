@@ -29,6 +29,7 @@ def describe_environment(machine: Machine) -> dict:
         "platform": platform.platform(),
         "device": machine.device.type,
         "device_name": device or platform.machine(),
+        "arithmetic": machine.arithmetic,
         "processes": machine.world,
         "threads": torch.get_num_threads(),
         "command": sys.argv,
