@@ -18,6 +18,10 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/estimate.py
+	$(BIN)/python benchmarks/plain_loop.py
+	$(BIN)/python benchmarks/efficiency.py
+	$(BIN)/python benchmarks/sampling.py
+	$(BIN)/python benchmarks/many_tasks.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

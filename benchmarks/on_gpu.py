@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+import torch
+
 HERE = Path(__file__).parent
 ROW = ["palimpsest", "train", "fashion_mnist", "--device", "cuda", "--precision", "bf16"]
 STAGES: dict[str, list[str]] = {
@@ -47,7 +49,10 @@ def work(stage: str, folder: Path, seconds: float) -> bool:
             return child.wait(seconds) == 0
         except subprocess.TimeoutExpired:
             child.terminate()  # a run saves its state
-            child.wait(60)
+            try:
+                child.wait(60)
+            except subprocess.TimeoutExpired:
+                child.kill()
             return False
 
 
@@ -57,6 +62,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--stages", nargs="+", choices=list(STAGES), default=list(STAGES))
     asked = parser.parse_args()
+    if not torch.cuda.is_available():
+        parser.error("torch finds no CUDA device here, and every stage needs one")
     asked.folder.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + 60 * asked.minutes
     for stage in asked.stages:

@@ -11,7 +11,7 @@ import torch
 from palimpsest.learning.continual import open_task, turn_page
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.config import resolve
-from palimpsest.runs.probe import walk
+from palimpsest.runs.probe import walk, whole_chunks
 from palimpsest.runs.tables import read_experiment
 from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.stream import Stream, split_by_class
@@ -77,5 +77,5 @@ def timed(work: Callable[[], None], times: int, assembly: Assembly) -> float:
 def whole_step(assembly: Assembly, steps: int) -> float:
     """The mean time of at least so many steps of the second task, in whole chunks of what is drawn ahead."""
     place = assembly.plan, assembly.progress, assembly.stream.tasks[1]
-    known = walk(*place, chunks=0).stretches[0]
-    return walk(*place, math.ceil(steps / known.chunk), {known.learner: known}).stretches[0].seconds
+    stretches = walk(*place, {}).stretches
+    return walk(*place, whole_chunks(stretches, math.ceil(steps / stretches[0].chunk))).stretches[0].seconds

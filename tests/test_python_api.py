@@ -102,9 +102,16 @@ def test_settings_sources_and_samples_from_python(tmp_path):
 
 def test_estimate_counts_passes_as_training_does(tmp_path):
     tables = tiny(training={"steps": 6}, evaluation={"samples": 0})
-    for strategy in ("generative_distillation", "joint", "experience_replay"):
-        expected = palimpsest.estimate(tables, strategy=strategy)
-        cost = palimpsest.train(tables, strategy=strategy, out=tmp_path / strategy, display=QUIET).results["cost"]
+    for strategy, options in (
+        ("generative_distillation", {}),
+        ("generative_distillation", {"reuse": 2}),
+        ("trajectory_distillation", {}),
+        ("joint", {}),
+        ("experience_replay", {}),
+    ):
+        expected = palimpsest.estimate(tables, strategy=strategy, **options)
+        place = tmp_path / f"{strategy}{options}"
+        cost = palimpsest.train(tables, strategy=strategy, out=place, display=QUIET, **options).results["cost"]
         assert expected.student_passes == pytest.approx(cost["student_passes"])
         assert expected.teacher_passes == pytest.approx(cost["teacher_passes"])
         assert expected.steps == 12 and expected.flops > 0 and expected.training_seconds > 0

@@ -13,6 +13,7 @@ from palimpsest.core.random import Random, generator
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.diffusion.process import make_process
+from tests.tiny import tiny_denoiser
 
 PROCESS = make_process(DiffusionOptions(steps=20))
 
@@ -139,3 +140,19 @@ def test_a_copy_reads_its_own_process():
     assert teacher.parametrisation.process is teacher.process
     assert teacher.noise(torch.rand(2, 1, 4, 4, device="meta"), 3).device.type == "meta"
     assert student.process.power.device.type == "cpu"
+
+
+def test_a_frozen_denoiser_passes_gradients_on_to_its_input():
+    teacher = tiny_denoiser().requires_grad_(False)
+    x = torch.randn(2, 1, 8, 8, requires_grad=True)
+    teacher.noise(x, 50).sum().backward()
+    assert x.grad is not None and x.grad.abs().sum() > 0
+    assert not teacher.noise(torch.randn(2, 1, 8, 8), 50).requires_grad
+
+
+def test_layers_behind_a_frozen_first_one_learn():
+    """torch 2.13's group norm crashes here unless its input has a gradient."""
+    student = tiny_denoiser()
+    student.network.conv_in.requires_grad_(False)
+    student.noise(torch.randn(2, 1, 8, 8), 50).square().sum().backward()
+    assert student.network.conv_out.weight.grad is not None and student.network.conv_in.weight.grad is None

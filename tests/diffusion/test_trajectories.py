@@ -84,3 +84,13 @@ def test_paths_begin_where_hardly_any_picture_is_left(zero):
 def test_a_process_that_never_gets_pure_begins_at_its_last_level():
     process = Process(linear()[:300])
     assert process.first_pure == 299 and stratified_times(process, 3, random("t"), 50)[0].unique().tolist() == [299]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_levels_that_lie_on_the_floor_give_finite_paths(solver):
+    process = Process(rescale_zero_terminal_snr(linear(4000)))
+    times = stratified_times(process, levels_of(solver, 10), random("t"), 64)
+    points, end = trajectory(
+        noise_in_gaussian_pictures(process), random("x").normal(64, 1, 2, 2), process, times, 10, solver=solver
+    )
+    assert end.isfinite().all() and all(x.isfinite().all() for x, _, _ in points)

@@ -38,6 +38,6 @@ def test_how_far_is_drawn_ahead_is_written_down(tmp_path):
 
 
 def test_a_memory_that_holds_no_chunk_is_refused_before_anything_is_written(tmp_path):
-    with pytest.raises(RequestError, match="trajectories of batch 8 hold .* engine.dream_memory is"):
+    with pytest.raises(RequestError, match="drawing trajectories for a batch of 8 takes .* engine.dream_memory is"):
         train(tmp_path / "run", PATHS, dream_memory=0.01)
     assert not (tmp_path / "run").exists()

@@ -17,8 +17,18 @@ def test_differences_are_between_runs_of_one_seed():
     (row,) = table.rows
     assert row.strategy == "lwf" and row.seeds == (0, 1)
     assert row.measures == {"fid": Cell(-5.0, pytest.approx(1.0), 2)}
-    assert "differences from joint (joint-seed0), seed by seed" in table.notes
+    assert table.notes[0].startswith("differences from joint (joint-seed0), seed by seed")
     assert render(table)
+
+
+def test_the_base_need_not_be_among_the_others():
+    (row,) = differences([a_run("lwf")], a_run("joint", final={"fid": 4.0})).rows
+    assert row.measures["fid"].mean == 6.0
+
+
+def test_runs_without_a_common_measure_are_no_pair():
+    with pytest.raises(RequestError, match="no other method"):
+        differences([a_run("lwf")], a_run("joint", final={"accuracy": 0.5}))
 
 
 def test_without_a_common_seed_there_is_no_difference():

@@ -66,6 +66,7 @@ def compare(
     force: Force = False,
 ) -> None:
     """A table of methods × measures, mean ± standard error over seeds."""
+    from palimpsest.core.errors import RequestError
     from palimpsest.reports import published as papers
     from palimpsest.reports import table
     from palimpsest.reports.comparison import compare
@@ -75,6 +76,8 @@ def compare(
     from palimpsest.runs.grid import published_of
     from palimpsest.runs.tables import read_experiment
 
+    if against and published:
+        raise RequestError("--against and --published are two tables; ask for one of them.")
     found = [load_results(run) for run in runs]
     compared = differences(found, load_results(against), defaults()) if against else compare(found, defaults())
     if csv:

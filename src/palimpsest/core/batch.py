@@ -11,7 +11,8 @@ from palimpsest.core.random import Address, Random, generator, share
 class Ahead:
     """How far sources that do not depend on the student may draw ahead. Both numbers decide a run's last bits.
 
-    rows: samples that are drawn at once, if that is more than one batch of them.  memory: bytes that a source may hold.
+    rows: samples that a process draws at once, if that is more than one batch of them.
+    memory: bytes that each source may take for samples, beside the teacher's activations.
     """
 
     rows: int = 0
@@ -59,4 +60,4 @@ class Batch:
 
     def at(self, step: int) -> "Batch":
         """A whole batch at another step of the same phase."""
-        return replace(self, size=self.rows, address=(*self.address[:-1], step))
+        return replace(self, size=self.rows, start=step * self.rows, address=(*self.address[:-1], step))

@@ -80,14 +80,11 @@ class Together:
 
     each: Sequence[Random]
 
-    @property
-    def generator(self) -> torch.Generator:
-        """The first one's, for code that draws by itself."""
-        return self.each[0].generator
-
     def normal(self, rows: int, *shape: int) -> Tensor:
         """Standard normal float32 (rows, *shape), `rows` being those of all batches."""
-        return torch.cat([one.normal(rows // len(self.each), *shape) for one in self.each])
+        return torch.cat(
+            [one.normal(rows // len(self.each), *shape).clone() for one in self.each]
+        )  # frees others' rows
 
     def uniform(self, rows: int) -> Tensor:
         """Uniform in [0, 1), float32 (rows,)."""
@@ -96,3 +93,6 @@ class Together:
     def integers(self, high: int, rows: int) -> Tensor:
         """Uniform in {0, ..., high − 1}, int64 (rows,)."""
         return torch.cat([one.integers(high, rows // len(self.each)) for one in self.each])
+
+
+Numbers = Random | Together

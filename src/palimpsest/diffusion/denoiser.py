@@ -67,15 +67,20 @@ class Denoiser(nn.Module):
         if not len(x_t):
             return self.nothing(x_t, y)
         t = levels(t, x_t)
-        if torch.is_grad_enabled() and not next(self.network.parameters()).requires_grad:
-            # Behind a frozen first layer, torch 2.13's group norm (CPU, channels last) crashes going backward unless its
-            # own input has a gradient.
+        if torch.is_grad_enabled() and not x_t.requires_grad and self.begins_frozen:
             x_t = x_t.detach().requires_grad_()
         said = self.network(x_t, t, y) if self.conditional else self.network(x_t, t)
         self.passes += len(x_t)
         output = said if isinstance(said, Tensor) else said.sample
         # Under autocast the answer is bfloat16, whose 8 bits would be the error of every loss and every sampling step.
         return self.parametrisation.to_noise(output.float(), x_t.float(), t)
+
+    @property
+    def begins_frozen(self) -> bool:
+        """Whether layers learn behind a first one that does not. Going backward, torch 2.13's group norm (CPU, channels last)
+        then crashes unless its own input has a gradient."""
+        learning = [parameter.requires_grad for parameter in self.network.parameters()]
+        return any(learning) and not learning[0]
 
     def nothing(self, x_t: Tensor, y: Tensor | None) -> Tensor:
         """The answer about no pictures (0, C, H, W), which attention cannot give by itself. It passes through the network

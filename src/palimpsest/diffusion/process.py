@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
-from palimpsest.core.random import Random
+from palimpsest.core.random import Numbers
 from palimpsest.diffusion.options import DiffusionOptions
 
 # No level has less signal power than this. At ᾱ = 0, x₀ = (x_t − ε)/0. Every level is held at the floor, not only the
@@ -71,7 +71,7 @@ class Process(nn.Module):
         signal, sigma = self.levels(t)
         return (x_t - sigma * noise) / signal
 
-    def noised(self, images: Images, random: Random) -> Noised:
+    def noised(self, images: Images, random: Numbers) -> Noised:
         """The pictures at levels drawn uniformly from {0, ..., T − 1}, with normal noise; keeps y and total."""
         t = random.integers(self.steps, images.total)
         noise = random.normal(images.total, *images.x.shape[1:])

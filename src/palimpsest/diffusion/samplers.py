@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from palimpsest.core.errors import RequestError, unknown
-from palimpsest.core.random import Random
+from palimpsest.core.random import Numbers
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.process import CLEAN, Process
 from palimpsest.diffusion.schedulers import find_scheduler, scheduled
@@ -24,7 +24,7 @@ def ddim(
     spacing: str = "trailing",
     eta: float = 0.0,
     clip: float | None = 1.0,
-    random: Random | None = None,
+    random: Numbers | None = None,
     total: int = 0,
 ) -> Tensor:
     """DDIM (Song et al. 2021, arXiv 2010.02502): pictures (B, C, H, W) from noise x (B, C, H, W).
@@ -49,7 +49,7 @@ def ddpm(
     *,
     spacing: str = "trailing",
     clip: float | None = 1.0,
-    random: Random | None = None,
+    random: Numbers | None = None,
     total: int = 0,
 ) -> Tensor:
     """Ancestral sampling (DDPM): pictures (B, C, H, W) from noise x (B, C, H, W); arguments as in `ddim`."""
@@ -108,7 +108,7 @@ def sample(
     spacing: str = "trailing",
     eta: float = 0.0,
     clip: float | None = 1.0,
-    random: Random | None = None,
+    random: Numbers | None = None,
     total: int = 0,
 ) -> Tensor:
     """Pictures (B, C, H, W) from noise x (B, C, H, W) by the sampler `name`; arguments as in `ddim`.
@@ -142,12 +142,17 @@ class Sampler:
         if self.eta and self.name != "ddim":
             raise RequestError(f'eta is an option of ddim, and the sampler is "{self.name}"; leave eta at 0.')
 
+    @property
+    def draws_by_row(self) -> bool:
+        """Whether several batches may be sampled as one: the noise that it adds, if any, is drawn for each from `random`."""
+        return self.name in SAMPLERS
+
     @torch.no_grad()
     def __call__(
         self,
         denoiser: Denoiser,
         noise: Tensor,
-        random: Random | None = None,
+        random: Numbers | None = None,
         *,
         y: Tensor | None = None,
         total: int = 0,

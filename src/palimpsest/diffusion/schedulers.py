@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from palimpsest.core.errors import RequestError, unknown
-from palimpsest.core.random import Random, seed_of
+from palimpsest.core.random import Numbers, Random, seed_of
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.diffusion.parametrisation import PARAMETRISATIONS
 from palimpsest.diffusion.process import Process
@@ -30,7 +30,7 @@ def scheduled(
     *,
     spacing: str = "trailing",
     clip: float | None = 1.0,
-    random: Random | None = None,
+    random: Numbers | None = None,
     total: int = 0,
 ) -> Tensor:
     """Pictures (B, C, H, W) from noise x (B, C, H, W), stepped by a diffusers scheduler of our noise levels.
@@ -38,13 +38,14 @@ def scheduled(
     scheduler_class: its class name, such as "DPMSolverMultistepScheduler".
     clip: taken by schedulers that have a clip option; the others clamp only where the process needs it.
     random: what a scheduler that adds noise draws from. `total` is not used: such noise is drawn by diffusers for this
-        process's rows alone, from a generator of its own, so it depends on the number of processes.
+        process's rows alone, from a generator of its own, so it depends on the number of processes. Of several batches
+        together it is not drawn at all.
     Raises RequestError where the scheduler cannot follow this process, clamp or steps.
     """
     check_steps(steps, process.steps)
     scheduler = build(scheduler_class, process, spacing, clip)
     options = {}
-    if random is not None and "generator" in inspect.signature(scheduler.step).parameters:
+    if isinstance(random, Random) and "generator" in inspect.signature(scheduler.step).parameters:
         options["generator"] = own_generator(random)
     times = times_of(scheduler, steps, process)
     x = x * scheduler.init_noise_sigma

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from palimpsest.core.errors import RequestError, unknown
-from palimpsest.core.random import Random
+from palimpsest.core.random import Numbers
 from palimpsest.diffusion.denoiser import levels
 from palimpsest.diffusion.process import CLEAN, Process
 
@@ -51,7 +51,7 @@ def ddim_step(
     *,
     clip: float | None = 1.0,
     eta: float = 0.0,
-    random: Random | None = None,
+    random: Numbers | None = None,
     total: int = 0,
 ) -> Tensor:
     """From level `now` to level `then`, each one number or int64 (B,) (one number where eta is above 0).
@@ -76,7 +76,7 @@ def ancestral_step(
     then: int,
     *,
     clip: float | None = 1.0,
-    random: Random | None = None,
+    random: Numbers | None = None,
     total: int = 0,
 ) -> Tensor:
     """From level `now` to level `then`, as a draw from q(x' | x, x̂₀).
@@ -104,7 +104,7 @@ def variance(process: Process, now: int, then: int) -> Tensor:
     return (1 - after) / (1 - before) * (1 - before / after)
 
 
-def drawn(random: Random | None, x: Tensor, total: int, what: str) -> Tensor:
+def drawn(random: Numbers | None, x: Tensor, total: int, what: str) -> Tensor:
     """This process's rows (B, C, H, W) of fresh normal noise for the global batch."""
     if random is None:
         raise RequestError(f"{what} draws noise at each step and was given nothing to draw from; give it random=.")

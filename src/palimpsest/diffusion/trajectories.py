@@ -4,28 +4,31 @@ Each sample goes through falling noise levels of its own, so that paths of few s
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from palimpsest.core.errors import unknown
-from palimpsest.core.random import Random, Together
+from palimpsest.core.random import Numbers
 from palimpsest.diffusion.process import Process
 from palimpsest.diffusion.steps import NoiseOf, check_steps, clamped, timesteps
 
-Point = tuple[
-    Tensor, Tensor, Tensor
-]  # x_t (B, C, H, W), t int64 (B,), the noise that was said to be in it (B, C, H, W)
+Point = tuple[Tensor, Tensor, Tensor]  # x_t (B, C, H, W), t int64 (B,), the noise that it was said to hold
 
 
 def spread_times(process: Process, steps: int, rows: int) -> Tensor:
     """The usual levels of a sampler ("trailing"), the same for all rows: int64 (steps, rows), falling."""
-    times = torch.tensor(timesteps(process.steps, steps, "trailing"), device=process.power.device)
-    return times[:, None].expand(-1, rows)
+    return trailing(process.steps, steps, process.power.device)[:, None].expand(-1, rows)
 
 
-def stratified_times(process: Process, steps: int, random: Random | Together, rows: int) -> Tensor:
+@lru_cache(maxsize=4)  # copying them to a device waits for it
+def trailing(total: int, steps: int, device: torch.device) -> Tensor:
+    return torch.tensor(timesteps(total, steps, "trailing"), device=device)
+
+
+def stratified_times(process: Process, steps: int, random: Numbers, rows: int) -> Tensor:
     """One uniform level in each of `steps` equal slices of 0 ... T − 1 for each row: int64 (steps, rows here), falling.
 
     rows: of the global batch. Sampling begins with pure noise, so the first level is one of those in its slice where
@@ -95,7 +98,11 @@ def dpmsolver_path(path: Path, x: Tensor, times: Tensor, passes: int) -> Tensor:
         clean = path.promised(x, path.ask(x, now), now)
         (signal, sigma), (signal_then, sigma_then) = path.process.levels(now), path.process.levels(then)
         step = (signal_then / sigma_then).log() - (signal / sigma).log()
-        ahead = clean if before is None else clean + step / (2 * step_before) * (clean - before)
+        if before is None:
+            ahead = clean
+        else:  # levels that lie on the floor of ᾱ are no step apart
+            bend = torch.where(step_before > 0, step / (2 * step_before), 0)
+            ahead = clean + bend * (clean - before)
         x = sigma_then / sigma * x - signal_then * torch.expm1(-step) * ahead
     return path.promised(x, path.ask(x, times[-1]), times[-1])
 

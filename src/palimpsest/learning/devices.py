@@ -129,7 +129,7 @@ def find_machine(options: EngineOptions) -> Machine:
     return Machine(state.device, options.precision, state.process_index, state.num_processes, options.compile)
 
 
-WORTH = {"cpu": 2**14, "cuda": 2**21, "mps": 2**19}  # pixels a batch from where more at once is no faster
+WORTH = {"cpu": 2**14, "cuda": 2**19, "mps": 2**18}  # pixels a batch from where more at once is no faster
 
 
 def ahead_for(options: EngineOptions, device: torch.device, shape: tuple[int, int, int]) -> Ahead:

@@ -74,7 +74,11 @@ class EngineOptions(BaseModel):
     dream_batch: int = Field(
         0, ge=0, description="samples that a teacher draws at once, ahead of the steps that use them; 0: by the device"
     )
-    dream_memory: float = Field(512.0, gt=0, description="MB that samples drawn ahead may take, in each process")
+    dream_memory: float = Field(
+        512.0,
+        gt=0,
+        description="MB that samples drawn ahead may take, for each source; the teacher's activations come on top",
+    )
     tracker: Literal["none", "tensorboard", "wandb"] = Field(
         "none", description="who gets losses and measures beside events.jsonl; an extra of the same name"
     )

@@ -14,19 +14,22 @@ def differences(runs: Sequence[Results], base: Results, defaults: dict | None = 
     base: a run of the method that the others are compared with; its other seeds are among `runs`.
     Raises RequestError as `compare` does, and where no other method shares a seed with the base.
     """
+    if base.path not in [run.path for run in runs]:
+        runs = [base, *runs]
     whole = compare(runs, defaults)
     twins = {run.seed: run for run in runs if run.finished and method(run) == method(base)}
+    others = [run for run in runs if run.finished and method(run) != method(base)]
     paired = [
-        replace(run, final={name: run.measures[name] - twin.measures[name] for name in both(run, twin)})
-        for run in runs
-        if run.finished and method(run) != method(base) and (twin := twins.get(run.seed))
+        replace(run, final={name: run.measures[name] - twin.measures[name] for name in common})
+        for run in others
+        if (twin := twins.get(run.seed)) and (common := both(run, twin))
     ]
     if not paired:
         raise RequestError(
             f'no other method has a finished run with a seed of "{base.path}" (found: {sorted(twins)}); '
             "compare runs of the same seeds."
         )
-    said = f"differences from {base.strategy} ({base.path.name}), seed by seed"
+    said = f"differences from {base.strategy} ({base.path.name}), seed by seed; passes and times are the runs' own"
     table = compare(paired, defaults)
     return replace(table, extractor=whole.extractor, notes=(said, *table.notes))
 

@@ -25,7 +25,7 @@ from palimpsest.runs.config import Experiment, strategy_beside
 from palimpsest.runs.pipelines import Pipeline, open_pipeline
 from palimpsest.runs.trackers import check_tracker
 from palimpsest.sources import Data, Memory
-from palimpsest.sources.ahead import check_memory
+from palimpsest.sources.ahead import chunk_steps
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
 from palimpsest.streams.open import open_stream
@@ -177,9 +177,11 @@ def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
         now = Now(behind.count + 1, task.classes, Data(lease, plan.flip), plan.courses[-1].learner, learners)
         for course in plan.courses:
             phase = first_phase(course.phases(now, behind), now.k)
+            if phase.learner not in learners:
+                raise unknown("learner of a phase", phase.learner, learners)
             batch = Batch(plan.training[phase.learner].batch, ahead=machine.ahead, world=machine.world)
             for term in phase.present:
-                check_memory(term.source, batch)
+                chunk_steps(term.source, batch)  # refuses what does not fit into memory
     lease.close()
 
 

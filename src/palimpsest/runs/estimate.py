@@ -100,7 +100,7 @@ def estimate_cost(assembly: Assembly) -> Estimate:
     for task in plan.stream.tasks:
         if task.number <= 2:
             probed = probe_task(plan, progress, task)
-        counted = walk(plan, progress, task, chunks=0).stretches
+        counted = walk(plan, progress, task, {}).stretches
         stretches += [replace(like, steps=each.steps) for like, each in zip(probed, counted, strict=True)]
         turn_page(plan, open_task(plan, progress, task), progress)
     own, beside = Total.of(stretches, beside=False), Total.of(stretches, beside=True)

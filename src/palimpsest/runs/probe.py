@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import nn
@@ -26,6 +26,7 @@ class Stretch:
     """A phase, probed: its learner, how many steps it would have, what one step takes in seconds and passes.
 
     chunk: steps between two drawings ahead. Only whole chunks are counted, so that each drawing counts as often as in a run.
+    times: when it began, and when each step ended.
     """
 
     learner: str
@@ -38,13 +39,18 @@ class Stretch:
 
     @property
     def first(self) -> int:
-        """The step that is counted first."""
-        return math.ceil(WARM_UP / self.chunk) * self.chunk
+        """How many steps are not counted: a warm-up, which long chunks do without, and those as long as their phase."""
+        return 0 if self.chunk > ENOUGH / 2 or self.chunk == self.steps else math.ceil(WARM_UP / self.chunk) * self.chunk
 
     @property
     def seconds(self) -> float:
         """Of one step, beyond the first few."""
-        return (self.times[-1] - self.times[self.first - 1]) / (len(self.times) - self.first)
+        return (self.times[-1] - self.times[self.first]) / (self.taken - self.first)
+
+    @property
+    def taken(self) -> int:
+        """Steps that were taken."""
+        return len(self.times) - 1
 
 
 @dataclass
@@ -60,15 +66,18 @@ class Probe:
 
     def begin(self, phase: Phase) -> None:
         options, machine = self.plan.training[phase.learner], self.progress.machine
-        batch = Batch(options.batch, ahead=machine.ahead, world=machine.world)
-        chunk = max(chunk_steps(term.source, batch) for term in phase.present)
         steps = phase_steps(options, pictures_of(phase))
-        self.stretches.append(Stretch(phase.learner, self.progress.is_beside, steps, chunk))
+        batch = Batch(options.batch, steps=steps, ahead=machine.ahead, world=machine.world)
+        chunk = math.lcm(*(chunk_steps(term.source, batch) for term in phase.present)) if steps else 1
+        self.stretches.append(Stretch(phase.learner, self.progress.is_beside, steps, min(chunk, max(steps, 1))))
+        self.stretches[-1].times.append(time.perf_counter())
 
     def after_step(self, pictures: int) -> None:
-        self.progress.machine.synchronize()
-        self.stretches[-1].times.append(time.perf_counter())
-        if self.progress.step == self.progress.steps:
+        stretch, last = self.stretches[-1], self.progress.step == self.progress.steps
+        if last or stretch.taken + 1 == stretch.first:
+            self.progress.machine.synchronize()  # the steps in between go on as in a run
+        stretch.times.append(time.perf_counter())
+        if last:
             self.count()
 
     def count(self) -> None:
@@ -76,8 +85,8 @@ class Probe:
         done, spending = self.stretches[-1], self.progress.spending
         before = replace(spending)
         self.progress.settle()
-        done.student_passes = (spending.student_passes - before.student_passes) / len(done.times)
-        done.teacher_passes = (spending.teacher_passes - before.teacher_passes) / len(done.times)
+        done.student_passes = (spending.student_passes - before.student_passes) / done.taken
+        done.teacher_passes = (spending.teacher_passes - before.teacher_passes) / done.taken
 
     def save(self) -> None: ...
 
@@ -86,27 +95,31 @@ class Probe:
 
 def probe_task(plan: Plan, progress: Progress, task: Task) -> list[Stretch]:
     """Every phase of a task with what a step takes: one counted chunk first, then as many as there is time for."""
-    stretches = walk(plan, progress, task, chunks=0).stretches
-    known = {stretch.learner: stretch for stretch in stretches}
-    probe = walk(plan, progress, task, chunks=1, known=known)
+    stretches = walk(plan, progress, task, {}).stretches
+    probe = walk(plan, progress, task, whole_chunks(stretches, 1))
     seconds = sum(stretch.seconds * stretch.chunk for stretch in probe.stretches)
-    affordable = min(int(MOST_SECONDS / seconds), ENOUGH // min(stretch.chunk for stretch in stretches))
+    enough = ENOUGH // min(stretch.chunk for stretch in stretches)
+    affordable = min(int(MOST_SECONDS / seconds), enough, *(stretch.steps // stretch.chunk for stretch in stretches))
     if affordable > 1:
-        probe = walk(plan, progress, task, chunks=affordable, known=known)
+        probe = walk(plan, progress, task, whole_chunks(stretches, affordable))
     return probe.stretches
 
 
-def walk(plan: Plan, progress: Progress, task: Task, chunks: int, known: Mapping[str, Stretch] | None = None) -> Probe:
-    """Learn a task with a warm-up and so many chunks of steps a phase, and forget that it happened.
+def whole_chunks(stretches: Sequence[Stretch], count: int) -> dict[str, int]:
+    """By learner, the steps of a warm-up and `count` chunks; of all its phases' chunks where they differ in length."""
+    steps = {}
+    for learner in {stretch.learner for stretch in stretches}:
+        own = [stretch for stretch in stretches if stretch.learner == learner]
+        chunk = math.lcm(*(stretch.chunk for stretch in own))
+        steps[learner] = (math.ceil(max(stretch.first for stretch in own) / chunk) + count) * chunk
+    return steps
 
-    known: by learner, a stretch that says how long its chunks are; without it no step is taken.
-    """
+
+def walk(plan: Plan, progress: Progress, task: Task, steps: Mapping[str, int]) -> Probe:
+    """Learn a task with so many steps a phase of each learner, none where it is not named, and forget that it happened."""
     training = {
-        name: options.model_copy(
-            update={"epochs": 0, "steps": known[name].first + chunks * known[name].chunk if known else 0}
-        )
+        name: options.model_copy(update={"epochs": 0, "steps": steps.get(name, 0)})
         for name, options in plan.training.items()
-        if not known or name in known
     }
     probe = Probe(plan, progress)
     learn(replace(plan, training=training), open_task(plan, progress, task), progress, probe)

@@ -1,13 +1,14 @@
-"""Drawing ahead: a teacher that is frozen gives the same in any order, so it is asked about many steps' samples at once.
+"""Drawing ahead: what a frozen teacher gives does not depend on the student, so it is drawn for many steps at once.
 
 A source says how long its period is, the steps that one batch's worth of drawing serves: 1 where each sample is used
-once, r where it is used r times, N where it is a trajectory of N points. A chunk is as many periods as are worth it and
-fit into memory. Chunks start at multiples of their length in the phase, so that a resumed run draws the same ones.
+once, r where it is used r times, N where it is a path of N points. A chunk is a few periods. Chunks start at multiples of
+their length in the phase, so that a resumed run draws the same ones. Each period draws from its own address: how many are
+drawn together decides the last bits of what they give and nothing else.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import megabytes
-from palimpsest.core.random import Together
+from palimpsest.core.random import Numbers, Together
 
 FLOAT = 4  # bytes
 
@@ -24,17 +25,29 @@ FLOAT = 4  # bytes
 class DrawnAhead(Protocol):
     """A source that draws ahead.
 
-    name: of the source.  period: steps that one batch's worth of drawing serves.  row_bytes: held for each drawn row.
+    denoiser: the teacher.  period: steps that one batch's worth of drawing serves.
+    row_bytes: what each row of a period takes at the highest, while it is drawn.
+    window: periods of every chunk, where they are mixed; 0 leaves it to the engine.
+    together: whether several periods may be drawn in one batch.
     """
 
     name: str
+    denoiser: nn.Module | None
     period: int
     row_bytes: int
+    window: int
+    together: bool
+
+    def imagine(self, chunk: "Chunk") -> tuple[Tensor, ...]:
+        """The items of some periods, each kind (items, B, ...), period by period."""
+
+    def order(self, chunk: "Chunk", items: Tensor) -> Tensor:
+        """Which item (items, B, ...) each row of a batch takes at each step of a chunk, int64 (steps, B)."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Periods that are drawn at once. numbers: which.  period: steps of each.  batch: that of the present step."""
+    """Periods that are drawn together. numbers: which.  period: steps of each.  batch: that of the present step."""
 
     numbers: range
     period: int
@@ -43,9 +56,9 @@ class Chunk:
     @classmethod
     def of(cls, source: DrawnAhead, batch: Batch) -> "Chunk":
         """The chunk that the present step lies in; the last one of a phase is no longer than the phase."""
-        together, number = periods_together(source, batch), batch.step // source.period
-        first = number - number % together
-        last = first + together
+        length, number = source.window or at_once(source, batch), batch.step // source.period
+        first = number - number % length
+        last = first + length
         if batch.steps:
             last = min(last, math.ceil(batch.steps / source.period))
         return cls(range(first, last), source.period, batch)
@@ -65,59 +78,83 @@ class Chunk:
         """The present step, counted from the chunk's first."""
         return self.batch.step - self.numbers.start * self.period
 
-    def random(self, *name: str) -> Together:
+    def random(self, *name: str) -> Numbers:
         """The numbers of all its periods; each gets what it would get if it were drawn alone."""
-        return Together([self.batch.at(number).random(*name) for number in self.numbers])
+        each = [self.batch.at(number).random(*name) for number in self.numbers]
+        return each[0] if len(each) == 1 else Together(each)
 
     def by_period(self, rows: Tensor) -> Tensor:
         """Rows of this process (periods · B, ...) as (periods, B, ...)."""
         count = len(self.numbers)
         return rows.view(count, len(rows) // count, *rows.shape[1:])
 
+    def parts(self, periods: int) -> Iterator["Chunk"]:
+        """The same chunk in parts of so many periods."""
+        for first in range(0, len(self.numbers), periods):
+            yield replace(self, numbers=self.numbers[first : first + periods])
 
-def periods_together(source: DrawnAhead, batch: Batch) -> int:
-    """How many periods a chunk has: as many as it takes to draw `ahead.rows` rows, and as the memory holds."""
-    held = batch.rows * source.row_bytes / batch.world
-    return max(min(batch.ahead.rows // batch.rows, math.floor(min(batch.ahead.memory / held, 2**31))), 1)
+
+def at_once(source: DrawnAhead, batch: Batch) -> int:
+    """How many periods are drawn in one batch: as many as the device likes, and as the memory holds.
+
+    Raises RequestError where not even one fits into the memory.
+    """
+    here = math.ceil(batch.rows / batch.world)
+    fitting = batch.ahead.memory / (here * source.row_bytes)
+    if fitting < 1:
+        raise RequestError(
+            f"drawing {source.name} for a batch of {here} takes {megabytes(here * source.row_bytes)}, and "
+            f"engine.dream_memory is {megabytes(batch.ahead.memory)}; raise it, or lower teacher_steps or training.batch."
+        )
+    live = any(parameter.requires_grad for parameter in source.denoiser.parameters())
+    if live or not source.together:  # what reads a student in training is not drawn ahead
+        return 1
+    return max(min(batch.ahead.rows // here, math.floor(min(fitting, 2**31))), 1)
+
+
+def draws_ahead(source: object) -> bool:
+    """Whether a source draws ahead."""
+    return isinstance(getattr(source, "stock", None), Stock)
 
 
 def chunk_steps(source: object, batch: Batch) -> int:
-    """The steps that a whole chunk of a source serves; 1 for a source that does not draw ahead."""
-    return source.period * periods_together(source, batch) if hasattr(source, "period") else 1
-
-
-def check_memory(source: object, batch: Batch) -> None:
-    """Refuse a source of which not even one period fits into the memory that may be held."""
-    if hasattr(source, "period") and (held := batch.rows * source.row_bytes / batch.world) > batch.ahead.memory:
-        raise RequestError(
-            f"{source.name} of batch {batch.rows} hold {megabytes(held)} at once, and engine.dream_memory is "
-            f"{megabytes(batch.ahead.memory)}; raise it, or lower teacher_steps or training.batch."
-        )
+    """The steps that a chunk of a source serves; 1 for a source that does not draw ahead. Raises what `at_once` does."""
+    if not draws_ahead(source):
+        return 1
+    steps = source.period * (at_once(source, batch) if not source.window else source.window)
+    return min(steps, batch.steps) if batch.steps else steps
 
 
 class Stock:
-    """What was drawn for the chunk in use: items, and which of them each row of a batch takes at each step.
-
-    items: tensors (items, B, ...).  order: int64 (steps, B).
-    """
+    """What was drawn for the chunk in use."""
 
     def __init__(self) -> None:
         self.place: tuple = ()
         self.items: tuple[Tensor, ...] = ()
-        self.order = torch.empty(0)
+        self.order = torch.empty(0, dtype=torch.int64)
 
-    def take(
-        self, chunk: Chunk, teacher: nn.Module, draw: Callable[[Chunk], tuple[tuple[Tensor, ...], Tensor]]
-    ) -> tuple[Tensor, ...]:
-        """This process's rows of the present step, (B, ...) of each kind of item; `draw` is asked once a chunk."""
+    def take(self, source: DrawnAhead, batch: Batch) -> tuple[Tensor, ...]:
+        """This process's rows of the present step, (B, ...) of each kind of item."""
+        chunk = Chunk.of(source, batch)
         if chunk.place != self.place:
-            self.place, self.items = (), ()  # make room before the next is drawn
-            passes = teacher.passes
-            self.items, self.order = draw(chunk)
-            if chunk.step:  # a run that goes on inside a chunk draws it again, and has paid for it before
-                teacher.passes = passes
-            self.place = chunk.place
+            self.fill(source, chunk)
         took = self.order[chunk.step]
         columns = torch.arange(len(took), device=took.device)
-        here = len(range(chunk.batch.size)[chunk.batch.mine])  # a batch that is not whole leaves rows over
+        here = len(range(batch.size)[batch.mine])  # a batch that is not whole leaves rows over
         return tuple(item[took, columns][:here] for item in self.items)
+
+    def fill(self, source: DrawnAhead, chunk: Chunk) -> None:
+        """Draw a chunk, in batches of what is drawn at once."""
+        self.place, self.items = (), ()  # makes room
+        passes = source.denoiser.passes
+        parts = [source.imagine(part) for part in chunk.parts(at_once(source, chunk.batch))]
+        self.items = parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))
+        self.order = source.order(chunk, self.items[0])
+        if chunk.step:  # a run that goes on inside a chunk draws it again, and has paid for it before
+            source.denoiser.passes = passes
+        self.place = chunk.place
+
+
+def in_turn(chunk: Chunk, items: Tensor) -> Tensor:
+    """The order int64 (steps, B) in which each row takes one item (items, B, ...) after the other."""
+    return torch.arange(len(items), device=items.device)[:, None].expand(-1, items.shape[1])

@@ -13,7 +13,10 @@ from palimpsest.core.images import Images, Noised
 from palimpsest.core.term import IMAGES, NOISED, TRUE_NOISE
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler, check_steps, halfway
-from palimpsest.sources.ahead import FLOAT, Chunk, Stock
+from palimpsest.sources.ahead import FLOAT, Chunk, Stock, in_turn
+
+WINDOW = 8  # reused dreams that a row of the batch chooses from
+COPIES = 8  # of a picture, at the highest while it is drawn: x, ε, x̂₀, noise, products
 
 
 @dataclass(frozen=True)
@@ -21,15 +24,15 @@ class Dreams:
     """Pictures that a frozen denoiser samples (generative replay, Shin et al. 2017).
 
     denoiser: the teacher; None before there is one.
-    reuse: r, how often each picture is drawn; once, and new ones in every step, is what the literature does. The r times
-        lie apart, anywhere in the chunk of steps that is drawn ahead.
+    reuse: r, how often each picture is drawn. Once, and new ones in every step, is what the literature does. Row i of the
+        batches of 8 r steps takes each of its 8 dreams r times, in random order.
     """
 
     denoiser: Denoiser | None
     sampler: Sampler
     reuse: int = 1
     name: str = "dreams"
-    stock: Stock = field(default_factory=Stock, compare=False, repr=False)
+    stock: Stock = field(default_factory=Stock, init=False, compare=False, repr=False)
     gives: ClassVar[frozenset[str]] = frozenset({IMAGES, TRUE_NOISE})
     is_synthetic: ClassVar[bool] = True
 
@@ -48,27 +51,38 @@ class Dreams:
         return self.reuse
 
     @property
+    def window(self) -> int:
+        return WINDOW if self.reuse > 1 else 0
+
+    @property
+    def together(self) -> bool:
+        return self.sampler.draws_by_row
+
+    @property
     def row_bytes(self) -> int:
-        return FLOAT * math.prod(self.denoiser.shape)
+        return COPIES * FLOAT * math.prod(self.denoiser.shape)
 
     @torch.no_grad()
     def draw(self, batch: Batch) -> Images:
         """Samples in [-1, 1], as the sampler leaves them: neither rounded nor labelled."""
-        (x,) = self.stock.take(Chunk.of(self, batch), self.denoiser, self.imagine)
+        (x,) = self.stock.take(self, batch)
         return Images(x, total=batch.size)
 
     pictures = draw
 
-    def imagine(self, chunk: Chunk) -> tuple[tuple[Tensor], Tensor]:
-        """A picture for each row of each period, and when each is used."""
+    def imagine(self, chunk: Chunk) -> tuple[Tensor]:
+        """A picture for each row of each period."""
         random = chunk.random(self.name)
         noise = random.normal(chunk.rows, *self.denoiser.shape)
-        pictures = chunk.by_period(self.sampler(self.denoiser, noise, random, total=chunk.rows))
+        return (chunk.by_period(self.sampler(self.denoiser, noise, random, total=chunk.rows)),)
+
+    def order(self, chunk: Chunk, items: Tensor) -> Tensor:
+        """One picture after the other; where they are used again, as often all of them, shuffled."""
         if self.reuse == 1:
-            return (pictures,), in_turn(pictures)
-        order = chunk.random(self.name, "order")
-        shuffled = [chunk.by_period(order.uniform(chunk.rows)).argsort(0) for _ in range(self.reuse)]
-        return (pictures,), torch.cat(shuffled)
+            return in_turn(chunk, items)
+        random = chunk.random(self.name, "order")
+        shuffled = [chunk.by_period(random.uniform(chunk.rows)).argsort(0) for _ in range(self.reuse)]
+        return torch.cat(shuffled)
 
 
 @dataclass(frozen=True)
@@ -81,9 +95,12 @@ class Halfway:
     denoiser: Denoiser | None
     steps: int
     name: str = "halfway"
-    stock: Stock = field(default_factory=Stock, compare=False, repr=False)
+    stock: Stock = field(default_factory=Stock, init=False, compare=False, repr=False)
     gives: ClassVar[frozenset[str]] = frozenset({NOISED})
     period: ClassVar[int] = 1
+    window: ClassVar[int] = 0
+    together: ClassVar[bool] = True
+    order = staticmethod(in_turn)
 
     def __post_init__(self) -> None:
         if self.denoiser is not None:
@@ -95,23 +112,18 @@ class Halfway:
 
     @property
     def row_bytes(self) -> int:
-        return FLOAT * math.prod(self.denoiser.shape)
+        return COPIES * FLOAT * math.prod(self.denoiser.shape)
 
     @torch.no_grad()
     def draw(self, batch: Batch) -> Noised:
         """Inputs on the teacher's own sampling path, each at its own noise level."""
-        x_t, t = self.stock.take(Chunk.of(self, batch), self.denoiser, self.imagine)
+        x_t, t = self.stock.take(self, batch)
         return Noised(x_t, t, total=batch.size)
 
-    def imagine(self, chunk: Chunk) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    def imagine(self, chunk: Chunk) -> tuple[Tensor, Tensor]:
         """An input and its noise level for each row of each step."""
         random, teacher = chunk.random(self.name), self.denoiser
         noise = random.normal(chunk.rows, *teacher.shape)
         stop = random.integers(teacher.process.steps, chunk.rows)
         x_t = halfway(teacher.noise, noise, teacher.process, self.steps, stop, clip=teacher.clip_range)
-        return (chunk.by_period(x_t), chunk.by_period(stop)), in_turn(chunk.by_period(stop))
-
-
-def in_turn(items: Tensor) -> Tensor:
-    """The order (items, B) in which each row takes one item (items, B, ...) after the other."""
-    return torch.arange(len(items), device=items.device)[:, None].expand(-1, items.shape[1])
+        return chunk.by_period(x_t), chunk.by_period(stop)

@@ -10,7 +10,7 @@ from torch import Tensor
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
-from palimpsest.core.random import Together
+from palimpsest.core.random import Numbers
 from palimpsest.core.term import NOISED
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import check_steps
@@ -25,9 +25,14 @@ class Trajectories:
     """Every point of a path of `steps` passes is an input once, and its answer, already given, travels with it.
 
     denoiser: the teacher; None before there is one.
-    renoised: the share of the inputs that are the same paths' ends, noised anew and asked about; also one pass each.
-    sampler: "ddim", "heun" or "dpmsolver++".
-    stratified: levels are drawn for each path, one in each of `steps` equal slices; otherwise they are the sampler's usual.
+    renoised: the share of the inputs that are the same paths' ends, noised anew and asked about; also one pass each. It
+        is rounded to whole inputs a path.
+    sampler: "ddim", "heun" (which asks twice at each level but the first, so that it has half as many levels) or
+        "dpmsolver++".
+    stratified: levels are drawn for each path, one in each of as many equal slices as it has levels; otherwise they are
+        the sampler's usual. The highest one is drawn where hardly any picture is left, so that short paths leave a gap
+        below it: of a process with zero terminal SNR and 1,000 levels, those from 800 to 847 for 5 levels a path, none
+        from 7 on.
     clamp: clean pictures that are promised on the way are clamped as in sampling.
 
     A period is as many steps as a path has inputs. Row i of the batches of a period takes those of path i in random
@@ -41,9 +46,11 @@ class Trajectories:
     stratified: bool = True
     clamp: bool = True
     name: str = "trajectories"
-    stock: Stock = field(default_factory=Stock, compare=False, repr=False)
+    stock: Stock = field(default_factory=Stock, init=False, compare=False, repr=False)
     gives: ClassVar[frozenset[str]] = frozenset({NOISED})
     is_synthetic: ClassVar[bool] = True
+    window: ClassVar[int] = 0
+    together: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         levels_of(self.sampler, self.steps)
@@ -52,8 +59,18 @@ class Trajectories:
                 f"renoised is {self.renoised:g}, and the share of inputs that are noised anew goes from 0 to {MOST}; for "
                 "all of them use generative_distillation with reuse."
             )
+        if self.renoised and not self.again:
+            raise RequestError(
+                f"paths of {self.steps} passes cannot have a share of {self.renoised:g} noised anew; the least is "
+                f"{1 / (self.steps + 1):.2g}. Give 0, or more."
+            )
         if self.denoiser is not None:
             check_steps(self.steps, self.denoiser.process.steps)
+            if not self.clamp and self.denoiser.process.needs_clamp:
+                raise RequestError(
+                    "clamp = false was asked of a process whose last level has almost no signal, where paths would leave "
+                    "every range; leave clamp = true, or set diffusion.zero_terminal_snr = false."
+                )
 
     @property
     def exists(self) -> bool:
@@ -76,7 +93,7 @@ class Trajectories:
     @torch.no_grad()
     def draw(self, batch: Batch) -> Noised:
         """Inputs at mixed noise levels, with the teacher's answers."""
-        x_t, t, said = self.stock.take(Chunk.of(self, batch), self.denoiser, self.imagine)
+        x_t, t, said = self.stock.take(self, batch)
         return Noised(x_t, t, answers={self.denoiser: said}, total=batch.size)
 
     @torch.no_grad()
@@ -84,7 +101,7 @@ class Trajectories:
         """Where paths end, as pictures in [-1, 1]."""
         return Images(self.follow(batch.random(self.name), batch.size)[1], total=batch.size)
 
-    def follow(self, random: Together, rows: int) -> tuple[list[Point], Tensor]:
+    def follow(self, random: Numbers, rows: int) -> tuple[list[Point], Tensor]:
         """The points of new paths, and their ends. rows: of all processes."""
         teacher, levels = self.denoiser, levels_of(self.sampler, self.steps)
         noise = random.normal(rows, *teacher.shape)
@@ -95,15 +112,19 @@ class Trajectories:
         clip = teacher.clip_range if self.clamp else None
         return trajectory(teacher.noise, noise, teacher.process, times, self.steps, solver=self.sampler, clip=clip)
 
-    def imagine(self, chunk: Chunk) -> tuple[tuple[Tensor, ...], Tensor]:
-        """The inputs of all paths of a chunk with what was said about them, and when each is used."""
-        random, count = chunk.random(self.name), len(chunk.numbers)
+    def imagine(self, chunk: Chunk) -> tuple[Tensor, ...]:
+        """The inputs of all paths of some periods, their noise levels, and what was said about them."""
+        random = chunk.random(self.name)
         points, end = self.follow(random, chunk.rows)
         for _ in range(self.again):
             noised = self.denoiser.process.noised(Images(end, total=chunk.rows), random)
             points.append((noised.x_t, noised.t, self.denoiser.noise(noised.x_t, noised.t)))
-        items = tuple(torch.stack([chunk.by_period(part) for part in parts], 1) for parts in zip(*points, strict=True))
-        order = chunk.random(self.name, "order")
-        turns = torch.stack([chunk.by_period(order.uniform(chunk.rows)) for _ in points], 1).argsort(1)
-        first = self.period * torch.arange(count, device=end.device)[:, None, None]
-        return tuple(item.flatten(0, 1) for item in items), (first + turns).flatten(0, 1)
+        kinds = zip(*points, strict=True)
+        return tuple(torch.stack([chunk.by_period(part) for part in kind], 1).flatten(0, 1) for kind in kinds)
+
+    def order(self, chunk: Chunk, items: Tensor) -> Tensor:
+        """In each period the points of its paths, each row's shuffled."""
+        random = chunk.random(self.name, "order")
+        turns = torch.stack([chunk.by_period(random.uniform(chunk.rows)) for _ in range(self.period)], 1).argsort(1)
+        first = self.period * torch.arange(len(chunk.numbers), device=items.device)[:, None, None]
+        return (first + turns).flatten(0, 1)
