@@ -84,7 +84,7 @@ def test_some_strategies_alone_can_be_asked_for():
 
 def test_a_rows_options_are_completed_for_the_comparison():
     rows = published_of(read_experiment("fashion_mnist"))["rows"]
-    assert rows[3]["options"] == {"teacher_steps": 2, "teacher_sampler": "ddim", "strength": 0.75}
+    assert rows[3]["options"] == {"teacher_steps": 2, "teacher_sampler": "ddim", "strength": 0.75, "reuse": 1}
     with pytest.raises(RequestError, match="digits has no published rows"):
         published_of(read_experiment("digits"))
 
