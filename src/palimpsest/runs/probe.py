@@ -40,7 +40,9 @@ class Stretch:
     @property
     def first(self) -> int:
         """How many steps are not counted: a warm-up, which long chunks do without, and those as long as their phase."""
-        return 0 if self.chunk > ENOUGH / 2 or self.chunk == self.steps else math.ceil(WARM_UP / self.chunk) * self.chunk
+        return (
+            0 if self.chunk > ENOUGH / 2 or self.chunk == self.steps else math.ceil(WARM_UP / self.chunk) * self.chunk
+        )
 
     @property
     def seconds(self) -> float:

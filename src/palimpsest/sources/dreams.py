@@ -10,6 +10,7 @@ from torch import Tensor
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
+from palimpsest.core.random import Numbers
 from palimpsest.core.term import IMAGES, NOISED, TRUE_NOISE
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler, check_steps, halfway
@@ -68,13 +69,19 @@ class Dreams:
         (x,) = self.stock.take(self, batch)
         return Images(x, total=batch.size)
 
-    pictures = draw
+    @torch.no_grad()
+    def pictures(self, batch: Batch) -> Images:
+        """New samples, past the stock."""
+        return Images(self.sample(batch.random(self.name), batch.size), total=batch.size)
+
+    def sample(self, random: Numbers, rows: int) -> Tensor:
+        """New pictures. rows: of all processes."""
+        noise = random.normal(rows, *self.denoiser.shape)
+        return self.sampler(self.denoiser, noise, random, total=rows)
 
     def imagine(self, chunk: Chunk) -> tuple[Tensor]:
         """A picture for each row of each period."""
-        random = chunk.random(self.name)
-        noise = random.normal(chunk.rows, *self.denoiser.shape)
-        return (chunk.by_period(self.sampler(self.denoiser, noise, random, total=chunk.rows)),)
+        return (chunk.by_period(self.sample(chunk.random(self.name), chunk.rows)),)
 
     def order(self, chunk: Chunk, items: Tensor) -> Tensor:
         """One picture after the other; where they are used again, as often all of them, shuffled."""
