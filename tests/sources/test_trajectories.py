@@ -64,7 +64,7 @@ def test_what_is_noised_anew_is_where_paths_end():
     """Paths of one pass end in one guess of the clean picture; 3 inputs of 4 are that picture at uniform levels."""
     teacher = a_teacher()
     source = Trajectories(teacher, 1, 0.75)
-    chunk = Chunk.of(source, batch(0, 400, steps=400, whole=100, size=100))
+    chunk = Chunk.of(source, batch(0, 400, steps=400, whole=100, size=100), 4)
     x_t, t, _ = source.imagine(chunk)  # (4 inputs of each of 4 periods, 100, C, H, W)
     path, renoised = x_t.view(4, 4, 100, *x_t.shape[2:])[:, 0], x_t.view(4, 4, 100, *x_t.shape[2:])[:, 1:]
     levels = t.view(4, 4, 100)[:, 1:]

@@ -27,6 +27,7 @@ class Batch:
     address: (seed, task, phase, step).
     whole: rows of a batch of this phase that is not a short last one; 0 stands for `size`.
     steps: of this phase; 0 where it is not known.
+    epoch: steps of an epoch, where its last batch is short; 0 where all are whole.
     """
 
     size: int
@@ -37,6 +38,7 @@ class Batch:
     world: int = 1
     whole: int = 0
     steps: int = 0
+    epoch: int = 0
     ahead: Ahead = Ahead()
 
     @property
@@ -59,5 +61,5 @@ class Batch:
         return Random(generator(*self.address, *name, device=self.device), self.rank, self.world, self.rows)
 
     def at(self, step: int) -> "Batch":
-        """A whole batch at another step of the same phase."""
-        return replace(self, size=self.rows, start=step * self.rows, address=(*self.address[:-1], step))
+        """The same, with the randomness of another step of the phase."""
+        return replace(self, address=(*self.address[:-1], step))

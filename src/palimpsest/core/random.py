@@ -82,9 +82,8 @@ class Together:
 
     def normal(self, rows: int, *shape: int) -> Tensor:
         """Standard normal float32 (rows, *shape), `rows` being those of all batches."""
-        return torch.cat(
-            [one.normal(rows // len(self.each), *shape).clone() for one in self.each]
-        )  # frees others' rows
+        # Copies, for a slice would keep the rows of all processes.
+        return torch.cat([one.normal(rows // len(self.each), *shape).clone() for one in self.each])
 
     def uniform(self, rows: int) -> Tensor:
         """Uniform in [0, 1), float32 (rows,)."""

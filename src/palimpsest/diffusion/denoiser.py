@@ -79,8 +79,9 @@ class Denoiser(nn.Module):
     def begins_frozen(self) -> bool:
         """Whether layers learn behind a first one that does not. Going backward, torch 2.13's group norm (CPU, channels last)
         then crashes unless its own input has a gradient."""
-        learning = [parameter.requires_grad for parameter in self.network.parameters()]
-        return any(learning) and not learning[0]
+        parameters = self.network.parameters()
+        first = next(parameters, None)
+        return first is not None and not first.requires_grad and any(other.requires_grad for other in parameters)
 
     def nothing(self, x_t: Tensor, y: Tensor | None) -> Tensor:
         """The answer about no pictures (0, C, H, W), which attention cannot give by itself. It passes through the network

@@ -13,7 +13,7 @@ from torch import Tensor
 from palimpsest.core.errors import unknown
 from palimpsest.core.random import Numbers
 from palimpsest.diffusion.process import Process
-from palimpsest.diffusion.steps import NoiseOf, check_steps, clamped, timesteps
+from palimpsest.diffusion.steps import NoiseOf, check_steps, clamped, ddim_step, timesteps
 
 Point = tuple[Tensor, Tensor, Tensor]  # x_t (B, C, H, W), t int64 (B,), the noise that it was said to hold
 
@@ -25,13 +25,14 @@ def spread_times(process: Process, steps: int, rows: int) -> Tensor:
 
 @lru_cache(maxsize=4)  # copying them to a device waits for it
 def trailing(total: int, steps: int, device: torch.device) -> Tensor:
+    """The levels int64 (steps,) on a device."""
     return torch.tensor(timesteps(total, steps, "trailing"), device=device)
 
 
 def stratified_times(process: Process, steps: int, random: Numbers, rows: int) -> Tensor:
     """One uniform level in each of `steps` equal slices of 0 ... T − 1 for each row: int64 (steps, rows here), falling.
 
-    rows: of the global batch. Sampling begins with pure noise, so the first level is one of those in its slice where
+    steps: from 1 to T, or RequestError.  rows: of the global batch. Sampling begins with pure noise, so the first level is one of those in its slice where
     hardly any picture is left (√ᾱ ≤ 0.02), or T − 1 where there is none.
     """
     check_steps(steps, process.steps)
@@ -61,9 +62,8 @@ class Path:
         return clamped(self.process.clean(x, noise, t), self.clip)
 
     def move(self, x: Tensor, noise: Tensor, now: Tensor, then: Tensor) -> Tensor:
-        """Along the noise from one level to another (DDIM, Song et al. 2021, eq. 12 with η = 0)."""
-        signal, sigma = self.process.levels(then)
-        return signal * self.promised(x, noise, now) + sigma * noise
+        """Along the noise, which is known, from one level to another."""
+        return ddim_step(lambda x, t: noise, x, self.process, now, then, clip=self.clip)
 
 
 def ddim_path(path: Path, x: Tensor, times: Tensor, passes: int) -> Tensor:
@@ -133,7 +133,8 @@ def trajectory(
 ) -> tuple[list[Point], Tensor]:
     """The points of a path that begins with noise x (B, C, H, W), one for each pass, and the pictures it ends with.
 
-    times: int64 (levels, B), falling; `levels_of` says how many.  solver: one of SOLVERS.
+    noise_of: called once a pass with (x_t, t).  times: int64 (levels, B), falling; `levels_of` says how many, and refuses
+    an unknown solver.  clip: clean pictures on the way are clamped to [−clip, clip]; None leaves them.
     """
     path = Path(noise_of, process, clip)
     end = SOLVERS[solver](path, x, times, passes)

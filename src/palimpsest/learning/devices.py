@@ -34,7 +34,8 @@ class Machine:
     @property
     def arithmetic(self) -> str:
         """What numbers are multiplied in, for people."""
-        fp32 = "fp32 (TF32 products)" if self.device.type == "cuda" else "fp32"
+        tf32 = self.device.type == "cuda" and torch.backends.cudnn.allow_tf32  # torch's default
+        fp32 = "fp32 (convolutions in TF32)" if tf32 else "fp32"
         return "bf16 by autocast" if self.precision == "bf16" else fp32
 
     def autocast(self) -> AbstractContextManager:
@@ -116,9 +117,6 @@ class Machine:
 def find_machine(options: EngineOptions) -> Machine:
     """The machine that an experiment asks for; refuses a device that is not there."""
     device = find_device(options.device)
-    if device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # TF32, which torch has as its default for convolutions already
-        torch.backends.cudnn.benchmark = True  # shapes are few and come again in every step
     if options.threads:
         torch.set_num_threads(options.threads)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -129,11 +127,12 @@ def find_machine(options: EngineOptions) -> Machine:
     return Machine(state.device, options.precision, state.process_index, state.num_processes, options.compile)
 
 
-WORTH = {"cpu": 2**14, "cuda": 2**19, "mps": 2**18}  # pixels a batch from where more at once is no faster
+# Pixels a batch. On a CPU more at once is no faster (docs/performance.md); of the others it is a guess that bounds memory.
+WORTH = {"cpu": 2**14, "cuda": 2**19, "mps": 2**18}
 
 
 def ahead_for(options: EngineOptions, device: torch.device, shape: tuple[int, int, int]) -> Ahead:
-    """How far to draw ahead pictures of `shape` (C, H, W), unless the experiment says so as many as the device likes."""
+    """How far to draw ahead pictures of `shape` (C, H, W): as the experiment says, or else by the device."""
     rows = options.dream_batch or max(WORTH[device.type] // (shape[1] * shape[2]), 1)
     return Ahead(rows, options.dream_memory * 1e6)
 

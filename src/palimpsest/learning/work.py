@@ -146,6 +146,7 @@ def batches(options: TrainingOptions, pictures: int, address: Address, machine: 
             machine.world,
             whole=options.batch,
             steps=steps,
+            epoch=per_epoch if options.epochs and pictures % options.batch else 0,
             ahead=machine.ahead,
         )
 

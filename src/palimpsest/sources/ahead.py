@@ -47,21 +47,32 @@ class DrawnAhead(Protocol):
 
 @dataclass(frozen=True)
 class Chunk:
-    """Periods that are drawn together. numbers: which.  period: steps of each.  batch: that of the present step."""
+    """Periods that are drawn together. numbers: which.  period: steps of each.  batch: that of the present step.
+
+    each: rows of a period, all processes together.
+    """
 
     numbers: range
     period: int
     batch: Batch
+    each: int
 
     @classmethod
-    def of(cls, source: DrawnAhead, batch: Batch) -> "Chunk":
-        """The chunk that the present step lies in; the last one of a phase is no longer than the phase."""
-        length, number = source.window or at_once(source, batch), batch.step // source.period
-        first = number - number % length
-        last = first + length
-        if batch.steps:
-            last = min(last, math.ceil(batch.steps / source.period))
-        return cls(range(first, last), source.period, batch)
+    def of(cls, source: DrawnAhead, batch: Batch, length: int) -> "Chunk":
+        """The chunk of `length` periods that the present step lies in.
+
+        The last one of a phase is no longer than the phase. Samples that are used once are drawn for a short batch by
+        itself, at its own size; those that serve several steps are drawn for whole batches, and leave some over.
+        """
+        number = batch.step // source.period
+        begin, end = 0, math.ceil(batch.steps / source.period) if batch.steps else number + length
+        if source.period == 1 and batch.epoch:
+            begin = number - number % batch.epoch
+            end = min(end, begin + batch.epoch - 1)
+            if number == begin + batch.epoch - 1:
+                return cls(range(number, number + 1), 1, batch, batch.size)
+        first = number - (number - begin) % length
+        return cls(range(first, min(first + length, end)), source.period, batch, batch.rows)
 
     @property
     def place(self) -> tuple:
@@ -71,7 +82,7 @@ class Chunk:
     @property
     def rows(self) -> int:
         """Rows that are drawn, all processes together."""
-        return len(self.numbers) * self.batch.rows
+        return len(self.numbers) * self.each
 
     @property
     def step(self) -> int:
@@ -129,13 +140,18 @@ class Stock:
     """What was drawn for the chunk in use."""
 
     def __init__(self) -> None:
+        self.phase: tuple = ()
+        self.length = 0
         self.place: tuple = ()
         self.items: tuple[Tensor, ...] = ()
         self.order = torch.empty(0, dtype=torch.int64)
 
     def take(self, source: DrawnAhead, batch: Batch) -> tuple[Tensor, ...]:
         """This process's rows of the present step, (B, ...) of each kind of item."""
-        chunk = Chunk.of(source, batch)
+        phase = batch.address[:-1], batch.rows, batch.world, batch.ahead
+        if phase != self.phase:  # in each step it would be the same again
+            self.phase, self.length = phase, source.window or at_once(source, batch)
+        chunk = Chunk.of(source, batch, self.length)
         if chunk.place != self.place:
             self.fill(source, chunk)
         took = self.order[chunk.step]
