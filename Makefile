@@ -22,6 +22,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/efficiency.py
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/many_tasks.py
+	$(BIN)/python benchmarks/layouts.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

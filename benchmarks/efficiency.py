@@ -11,8 +11,7 @@ import statistics
 
 import torch
 from rich.console import Console
-from rich.table import Table
-from stage import Method, default_batch, second_task, timed, whole_step
+from stage import Method, default_batch, make_table, second_task, spread, timed, whole_step
 from torch import nn
 
 from palimpsest.runs.assembly import Assembly
@@ -68,17 +67,9 @@ def measure(experiment: str, method: Method, batch: int, precision: str, rounds:
         speed = flops / whole_step(assembly, STEPS[experiment])
         peaks = matrix_peak(assembly, precision), convolution_peak(assembly, batch * method.halves, precision)
         found.append((speed, *peaks))
-    speed, matrix, convolution = (statistics.median(values) / 1e9 for values in zip(*found, strict=True))
-    shares = [[speed / peak for speed, *peaks in found for peak in [peaks[which]]] for which in (0, 1)]
-    spread = [f"{statistics.median(share):.0%} ({min(share):.0%}–{max(share):.0%})" for share in shares]
-    return [
-        f"{experiment}, {batch}, {precision}",
-        method.name,
-        f"{speed:,.0f}",
-        f"{matrix:,.0f}",
-        f"{convolution:,.0f}",
-        *spread,
-    ]
+    medians = [f"{statistics.median(values) / 1e9:,.0f}" for values in zip(*found, strict=True)]
+    shares = [spread((speed / peaks[which] for speed, *peaks in found), ".0%") for which in (0, 1)]
+    return [f"{experiment}, {batch}, {precision}", method.name, *medians, *shares]
 
 
 def main() -> None:
@@ -88,18 +79,8 @@ def main() -> None:
     parser.add_argument("--precision", choices=list(TYPES), default="fp32")
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
-    table = Table(title=f"GFLOP/s of a step, medians of {asked.rounds} rounds, {torch.get_num_threads()} threads")
-    columns = (
-        "network, batch",
-        "strategy",
-        "step",
-        "matrix",
-        "convolution",
-        "of matrix (range)",
-        "of convolution (range)",
-    )
-    for name in columns:
-        table.add_column(name, justify="left" if name in columns[:2] else "right")
+    numbers = ["step", "matrix", "convolution", "of matrix (range)", "of convolution (range)"]
+    table = make_table(f"GFLOP/s of a step, medians of {asked.rounds} rounds", ["network, batch", "strategy"], numbers)
     for experiment in asked.experiments:
         for method in METHODS:
             batch = asked.batch or default_batch(experiment)

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from stage import make_table
 
 STRATEGIES = ["joint", "experience_replay", "generative_replay", "generative_distillation", "trajectory_distillation"]
 QUICK = {
@@ -53,9 +53,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--strategies", nargs="+", default=STRATEGIES)
     asked = parser.parse_args()
-    table = Table(title=f"Seconds of training of each task, {asked.steps} steps a task")
-    for name in ("strategy", *(str(number) for number in range(1, 11)), "last ÷ second", "peak MB after 2", "after 10"):
-        table.add_column(name, justify="left" if name == "strategy" else "right")
+    numbers = [*(str(number) for number in range(1, 11)), "last ÷ second", "peak MB after 2", "after 10"]
+    table = make_table(f"Seconds of training of each task, {asked.steps} steps a task", ["strategy"], numbers)
     with tempfile.TemporaryDirectory() as folder:
         for strategy in asked.strategies:
             many = run(strategy, asked.steps, "10", Path(folder) / strategy)

@@ -16,8 +16,7 @@ from collections.abc import Callable
 import diffusers
 import torch
 from rich.console import Console
-from rich.table import Table
-from stage import Method, default_batch, plain, second_task, timed, whole_step
+from stage import Method, default_batch, make_table, plain, second_task, spread, timed, whole_step
 from torch.nn import functional
 
 from palimpsest.runs.assembly import Assembly
@@ -79,8 +78,8 @@ def measure(experiment: str, batch: int, passes: int, precision: str, rounds: in
         pairs.append((theirs, whole_step(assembly, STEPS[experiment])))
     ratios = [theirs / ours for theirs, ours in pairs]
     theirs, ours = (1000 * statistics.median(times) for times in zip(*pairs, strict=True))
-    spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
-    return [f"{experiment}, {batch} + {batch}, {precision}", f"{passes}", f"{theirs:.1f}", f"{ours:.1f}", spread]
+    times = [f"{theirs:.1f}", f"{ours:.1f}", spread(ratios)]
+    return [f"{experiment}, {batch} + {batch}, {precision}", f"{passes}", *times]
 
 
 def main() -> None:
@@ -91,9 +90,9 @@ def main() -> None:
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
-    table = Table(title=f"Beside a plain loop, medians of {asked.rounds} rounds, {torch.get_num_threads()} threads")
-    for name in ("network, batch", "N", "plain, ms a step", "ours, ms", "how many times as fast (range)"):
-        table.add_column(name, justify="left" if name.startswith("network") else "right")
+    title = f"Beside a plain loop, medians of {asked.rounds} rounds"
+    numbers = ["N", "plain, ms a step", "ours, ms", "how many times as fast (range)"]
+    table = make_table(title, ["network, batch"], numbers)
     for experiment in asked.experiments:
         for passes in asked.steps_of_a_dream:
             batch = asked.batch or default_batch(experiment)

@@ -9,8 +9,7 @@ import statistics
 import diffusers
 import torch
 from rich.console import Console
-from rich.table import Table
-from stage import Method, plain, second_task, timed
+from stage import Method, make_table, plain, second_task, spread, timed
 
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.runs.drawing import draw_samples
@@ -34,8 +33,7 @@ def measure(experiment: str, batch: int, steps: int, rounds: int) -> list[str]:
     pairs = [(timed(theirs, 1, assembly), timed(ours, 1, assembly)) for _ in range(rounds)]
     ratios = [slow / fast for slow, fast in pairs]
     rates = [batch / statistics.median(times) for times in zip(*pairs, strict=True)]
-    spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
-    return [f"{experiment}, {batch} at once", f"{steps}", *(f"{rate:,.1f}" for rate in rates), spread]
+    return [f"{experiment}, {batch} at once", f"{steps}", *(f"{rate:,.1f}" for rate in rates), spread(ratios)]
 
 
 def main() -> None:
@@ -45,9 +43,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs="+", default=[10, 50])
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
-    table = Table(title=f"Sampling, medians of {asked.rounds} rounds, {torch.get_num_threads()} threads")
-    for name in ("network, batch", "DDIM steps", "DDIMPipeline, pictures/s", "ours", "how many times as fast (range)"):
-        table.add_column(name, justify="left" if name.startswith("network") else "right")
+    numbers = ["DDIM steps", "DDIMPipeline, pictures/s", "ours", "how many times as fast (range)"]
+    table = make_table(f"Sampling, medians of {asked.rounds} rounds", ["network, batch"], numbers)
     for experiment in asked.experiments:
         for steps in asked.steps:
             batch = asked.batch or (64 if experiment == "digits" else 8)

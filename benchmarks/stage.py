@@ -1,12 +1,14 @@
 """A run on pictures of noise that has its first task behind it, and how its steps are timed."""
 
-import copy
 import math
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import torch
+from diffusers import ModelMixin
+from rich.table import Table
 
 from palimpsest.learning.continual import open_task, turn_page
 from palimpsest.runs.assembly import Assembly, assemble
@@ -52,14 +54,33 @@ def second_task(experiment: str, method: Method, batch: int, precision: str = "f
     return assembly
 
 
-def plain(network: torch.nn.Module) -> torch.nn.Module:
-    """The same network in the layout in which diffusers makes it."""
-    return copy.deepcopy(network).to(memory_format=torch.contiguous_format).train().requires_grad_(True)
+def plain(network: ModelMixin) -> ModelMixin:
+    """The same network as diffusers makes it. Converting back would not do: a first layer of one channel keeps the strides of
+    channels last, which are those of a contiguous layout as well, and hands its layout on to the others."""
+    made = type(network).from_config(network.config).to(network.device)
+    made.load_state_dict(network.state_dict())
+    return made.train()
 
 
 def default_batch(experiment: str) -> int:
     """What a CPU can bear."""
     return 32 if experiment == "digits" else 8
+
+
+def spread(ratios: Iterable[float], style: str = ".2f") -> str:
+    """The median of what rounds gave, and its range."""
+    values = sorted(ratios)
+    return f"{statistics.median(values):{style}} ({values[0]:{style}}–{values[-1]:{style}})"
+
+
+def make_table(title: str, words: list[str], numbers: list[str], **options: object) -> Table:
+    """An empty table whose first columns hold words and the others numbers."""
+    table = Table(title=f"{title}, {torch.get_num_threads()} threads", **options)
+    for name in words:
+        table.add_column(name)
+    for name in numbers:
+        table.add_column(name, justify="right")
+    return table
 
 
 def timed(work: Callable[[], None], times: int, assembly: Assembly) -> float:

@@ -17,7 +17,7 @@ import statistics
 import torch
 from rich.console import Console
 from rich.table import Table
-from stage import Method, default_batch, second_task, timed, whole_step
+from stage import Method, default_batch, make_table, second_task, spread, timed, whole_step
 
 from palimpsest.models.unet import parameter_count
 from palimpsest.runs.assembly import Assembly
@@ -79,18 +79,14 @@ def measure(experiment: str, batch: int, rounds: int) -> Table:
             assembly = second_task(experiment, method, batch)
             found[method.name].append((whole_step(assembly, steps), bare_parts(assembly, batch, method, steps)))
     size = parameter_count(assembly.progress.learners["denoiser"])
-    table = Table(
-        title=f"{experiment}: {size:,} parameters, batch {batch}, medians of {rounds} rounds of {steps} steps"
-    )
-    for name in ("strategy", "ms a step", "÷ bare parts (range)", "÷ finetune", "÷ by passes"):
-        table.add_column(name, justify="left" if name == "strategy" else "right")
+    title = f"{experiment}: {size:,} parameters, batch {batch}, medians of {rounds} rounds of {steps} steps"
+    table = make_table(title, ["strategy"], ["ms a step", "÷ bare parts (range)", "÷ finetune", "÷ by passes"])
     base = statistics.median(whole for whole, _ in found["finetune"])
     for method in methods:
         pairs = found[method.name]
-        whole, ratios = statistics.median(w for w, _ in pairs), [w / b for w, b in pairs]
-        passes = (3 * method.halves + method.passes) / 3
-        spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
-        table.add_row(method.name, f"{1000 * whole:.1f}", spread, f"{whole / base:.2f}", f"{passes:.2f}")
+        whole, passes = statistics.median(w for w, _ in pairs), (3 * method.halves + method.passes) / 3
+        ratio = spread(whole / bare for whole, bare in pairs)
+        table.add_row(method.name, f"{1000 * whole:.1f}", ratio, f"{whole / base:.2f}", f"{passes:.2f}")
     return table
 
 
