@@ -13,10 +13,12 @@ class Ahead:
 
     rows: samples that a process draws at once, if that is more than one batch of them.
     memory: bytes that each source may take for samples, beside the teacher's activations.
+    precision: of the teacher while it draws: "bf16", or "" for that of the training around it.
     """
 
     rows: int = 0
     memory: float = float("inf")
+    precision: str = ""
 
 
 @dataclass(frozen=True)

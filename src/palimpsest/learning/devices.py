@@ -36,7 +36,8 @@ class Machine:
         """What numbers are multiplied in, for people."""
         tf32 = self.device.type == "cuda" and torch.backends.cudnn.allow_tf32  # torch's default
         fp32 = "fp32 (convolutions in TF32)" if tf32 else "fp32"
-        return "bf16 by autocast" if self.precision == "bf16" else fp32
+        own = "bf16 by autocast" if self.precision == "bf16" else fp32
+        return f"{own}, dreams in bf16" if self.ahead.precision else own
 
     def autocast(self) -> AbstractContextManager:
         """The context of a forward pass."""
@@ -134,7 +135,8 @@ WORTH = {"cpu": 2**14, "cuda": 2**19, "mps": 2**18}
 def ahead_for(options: EngineOptions, device: torch.device, shape: tuple[int, int, int]) -> Ahead:
     """How far to draw ahead pictures of `shape` (C, H, W): as the experiment says, or else by the device."""
     rows = options.dream_batch or max(WORTH[device.type] // (shape[1] * shape[2]), 1)
-    return Ahead(rows, options.dream_memory * 1e6)
+    precision = "bf16" if options.dream_precision == "bf16" else ""
+    return Ahead(rows, options.dream_memory * 1e6, precision)
 
 
 def find_device(asked: str) -> torch.device:

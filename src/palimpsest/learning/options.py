@@ -79,6 +79,9 @@ class EngineOptions(BaseModel):
         gt=0,
         description="MB that samples drawn ahead may take, for each source; the teacher's activations come on top",
     )
+    dream_precision: Literal["same", "bf16"] = Field(
+        "same", description="of a teacher while it dreams ahead: the same as training's, or bf16 for it alone"
+    )
     tracker: Literal["none", "tensorboard", "wandb"] = Field(
         "none", description="who gets losses and measures beside events.jsonl; an extra of the same name"
     )

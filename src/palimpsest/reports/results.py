@@ -171,7 +171,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 def decides(key: str) -> bool:
     """Whether two runs that differ in this key of config.toml are two methods."""
     if key.startswith(ENGINE):
-        return key == f"{ENGINE}precision"
+        return key in (f"{ENGINE}precision", f"{ENGINE}dream_precision")
     return key.split(".")[0] not in SAID and key not in PLACES
 
 

@@ -11,11 +11,16 @@ NOTHING = ("about", "deliver", "stream.path", "stream.on_device")  # words, and 
 
 
 def leaves(experiment: Experiment) -> dict[str, Any]:
-    """All that decides a run's numbers, by dotted key: an experiment without the engine, but with its precision."""
+    """All that decides a run's numbers, by dotted key: an experiment without the engine, but with its precisions."""
     options = {name: experiment.options_of(name) for name in deciding(experiment)}
-    tables = tomllib.loads(to_toml(experiment)) | {"engine": {"precision": experiment.engine.precision}}
+    tables = tomllib.loads(to_toml(experiment)) | {"engine": precisions(experiment)}
     tables |= {"strategy": {"name": experiment.strategy.name, **options}}
     return {key: value for key, value in flat(tables) if key not in NOTHING}
+
+
+def precisions(experiment: Experiment) -> dict[str, str]:
+    """What of the engine decides numbers on purpose."""
+    return experiment.engine.model_dump(include={"precision", "dream_precision"})
 
 
 def deciding(experiment: Experiment) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 from palimpsest.runs.assembly import Assembly
+from palimpsest.runs.deciding import precisions
 
 
 def identity(assembly: Assembly) -> dict:
@@ -14,7 +15,7 @@ def identity(assembly: Assembly) -> dict:
     strategy = {"name": experiment.strategy.name, "passed_in": experiment.strategy.passed_in, **experiment.options}
     strategy["beside"] = {course.name: experiment.options_of(course.name) for course in assembly.plan.courses[:-1]}
     pictures = {str(task.number): [list(task.classes), len(task.train), len(task.test)] for task in stream.tasks}
-    return tables | {"strategy": strategy, "precision": experiment.engine.precision, "pictures": pictures}
+    return tables | {"strategy": strategy, "engine": precisions(experiment), "pictures": pictures}
 
 
 def difference(before: Mapping, after: Mapping, place: str = "") -> str:

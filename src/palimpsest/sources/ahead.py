@@ -8,6 +8,7 @@ drawn together decides the last bits of what they give and nothing else.
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -89,6 +90,12 @@ class Chunk:
         """The present step, counted from the chunk's first."""
         return self.batch.step - self.numbers.start * self.period
 
+    @property
+    def precision(self) -> AbstractContextManager:
+        """In which the teacher multiplies while the chunk is drawn."""
+        own = self.batch.ahead.precision == "bf16"
+        return torch.autocast(self.batch.device.type, torch.bfloat16) if own else nullcontext()
+
     def random(self, *name: str) -> Numbers:
         """The numbers of all its periods; each gets what it would get if it were drawn alone."""
         each = [self.batch.at(number).random(*name) for number in self.numbers]
@@ -163,7 +170,8 @@ class Stock:
         """Draw a chunk, in batches of what is drawn at once."""
         self.place, self.items = (), ()  # makes room
         passes = source.denoiser.passes
-        parts = [source.imagine(part) for part in chunk.parts(at_once(source, chunk.batch))]
+        with chunk.precision:
+            parts = [source.imagine(part) for part in chunk.parts(at_once(source, chunk.batch))]
         self.items = parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))
         self.order = source.order(chunk, self.items[0])
         if chunk.step:  # a run that goes on inside a chunk draws it again, and has paid for it before
