@@ -10,7 +10,7 @@ LAYERS = {
     "core": (),
     "streams": ("core",),
     "diffusion": ("core",),
-    "models": ("core",),
+    "models": ("core", "diffusion"),
     "sources": ("core", "diffusion", "models", "streams"),
     "targets": ("core", "diffusion", "models"),
     "strategies": ("core", "sources", "targets"),

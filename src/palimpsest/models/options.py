@@ -20,6 +20,9 @@ class UNetOptions(BaseModel):
     norm_num_groups: int = Field(32, ge=1, description="groups of the group normalisation")
     attention_head_dim: int = Field(8, ge=1, description="channels of one attention head")
     dropout: float = Field(0.0, ge=0.0, lt=1.0, description="dropout in the residual blocks")
+    resnet_time_scale_shift: Literal["default", "scale_shift"] = Field(
+        "default", description="how the noise level enters a block: added, or as scale and shift"
+    )
 
 
 class ClassifierOptions(BaseModel):
@@ -29,3 +32,14 @@ class ClassifierOptions(BaseModel):
 
     network: Literal["cnn"] = Field("cnn", description="the network")
     dropout: float = Field(0.25, ge=0.0, lt=1.0, description="after each pooling")
+
+
+class JointOptions(BaseModel):
+    """The head of a joint model; its body is the denoiser's network."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    head_width: int = Field(
+        1024, ge=1, description="of the hidden layer (published: 1024 for CIFAR, 2048 for ImageNet-100)"
+    )
+    head_dropout: float = Field(0.1, ge=0.0, lt=1.0, description="before the last layer (published: 0.1)")

@@ -19,6 +19,7 @@ from palimpsest.learning.devices import Machine, ahead_for, find_machine
 from palimpsest.learning.past import Now, Past, Teacher, frozen
 from palimpsest.learning.progress import Progress
 from palimpsest.models.classifier import Classifier, build_classifier
+from palimpsest.models.joint import Joint, build_joint
 from palimpsest.models.options import ClassifierOptions
 from palimpsest.models.unet import build_unet
 from palimpsest.runs.config import Experiment, strategy_beside
@@ -126,9 +127,15 @@ def new_classifier(experiment: Experiment, stream: Stream) -> Classifier:
     return build_classifier(options, stream.shape, stream.class_names, experiment.seed)
 
 
+def new_joint(experiment: Experiment, stream: Stream) -> Joint:
+    """An untrained joint model of all the stream's classes."""
+    return build_joint(new_denoiser(experiment, stream), experiment.joint, stream.class_names, experiment.seed)
+
+
 BUILDERS: dict[str, Callable[[Experiment, Stream], nn.Module]] = {
     "denoiser": new_denoiser,
     "classifier": new_classifier,
+    "joint": new_joint,
 }
 
 

@@ -12,7 +12,7 @@ from palimpsest.core.errors import RequestError, unknown
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.evaluation.options import EvaluationOptions
 from palimpsest.learning.options import ClassifierTable, EngineOptions, TrainingOptions
-from palimpsest.models.options import UNetOptions
+from palimpsest.models.options import JointOptions, UNetOptions
 from palimpsest.runs.published import PublishedRow
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
@@ -48,6 +48,7 @@ class Experiment(BaseModel):
     denoiser: UNetOptions = Field(UNetOptions(), description="the network")
     diffusion: DiffusionOptions = Field(DiffusionOptions(), description="the process")
     classifier: ClassifierTable = Field(ClassifierTable(), description="a classifier, beside a generator or by itself")
+    joint: JointOptions = Field(JointOptions(), description="the head of a joint model, whose body is the denoiser")
     training: TrainingOptions = Field(description="how each phase descends; a classifier's is [classifier.training]")
     evaluation: EvaluationOptions = Field(EvaluationOptions(), description="what is measured after each task")
     engine: EngineOptions = Field(EngineOptions(), description="on what it runs")

@@ -16,7 +16,6 @@ from palimpsest.core.files import make_place, write_atomically
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.devices import Machine, find_machine
-from palimpsest.models.classifier import open_classifier
 from palimpsest.runs.assembly import fitting
 from palimpsest.runs.config import Experiment, as_settings, resolve, to_toml
 from palimpsest.runs.display import Display
@@ -24,7 +23,7 @@ from palimpsest.runs.drawing import samplers_of
 from palimpsest.runs.findings import measured, summarised, task_entry
 from palimpsest.runs.folder import RunFolder, open_folder
 from palimpsest.runs.measuring import Measurer, offering
-from palimpsest.runs.pipelines import open_pipeline
+from palimpsest.runs.models import open_learners
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.yardstick import make_yardstick
 from palimpsest.streams.open import open_stream
@@ -58,23 +57,18 @@ class Subject:
 
     def learners(self, task: int, machine: Machine) -> dict[str, nn.Module]:
         """What was learnt by the end of a task."""
-        folder, found = self.models[task], {}
-        if (folder / "model_index.json").exists():
-            found["denoiser"] = open_pipeline(folder)[0].to(machine.device)
-        if (classifier := open_classifier(folder)) is not None:
-            found["classifier"] = classifier.to(machine.device)
-        return found
+        return {name: learner.to(machine.device) for name, learner in open_learners(self.models[task]).items()}
 
     def measured(self, task: int, machine: Machine, class_names: Sequence[str]) -> dict[str, nn.Module]:
         """What can be measured on data with these classes: a classifier of others cannot."""
-        found = self.learners(task, machine)
-        if "classifier" in found and found["classifier"].classes != tuple(class_names):
-            del found["classifier"]
-        return found
+        names, found = tuple(class_names), self.learners(task, machine)
+        if "joint" in found and found["joint"].classes != names:
+            found["denoiser"] = found.pop("joint").denoiser
+        return {name: learner for name, learner in found.items() if getattr(learner, "classes", names) == names}
 
     def generator(self, task: int, machine: Machine) -> Denoiser | None:
         """The generator by the end of a task; None where there is none."""
-        return self.learners(task, machine).get("denoiser") if task in self.models else None
+        return offering(self.learners(task, machine), "noise") if task in self.models else None
 
 
 def evaluate(

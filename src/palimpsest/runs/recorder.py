@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from torch import nn
 
@@ -14,13 +13,13 @@ from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.progress import taken
 from palimpsest.learning.state import numbers_of, tensors_of
-from palimpsest.models.classifier import save_classifier
 from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.display import Display
 from palimpsest.runs.findings import results_of, summarised, task_entry
 from palimpsest.runs.folder import RunFolder
 from palimpsest.runs.identity import identity
 from palimpsest.runs.measuring import Found, Measurer, offering
+from palimpsest.runs.models import save_learners
 from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.runs.stopping import Stop
 from palimpsest.runs.trackers import Tracker, scalars_of
@@ -159,10 +158,10 @@ class Recorder:
         """Save the learners and the pictures of a task, and write down its numbers."""
         for warning in found.warnings:
             self.warn(warning)
-        write_folder(self.folder.model(task.number), lambda place: self.save_learners(learners, place))
-        generator = offering(learners, "noise")
+        generator, pipeline = offering(learners, "noise"), self.assembly.pipeline
+        write_folder(self.folder.model(task.number), lambda place: save_learners(learners, pipeline, place))
         if (deliver := self.assembly.experiment.deliver) and generator is not None:
-            self.assembly.pipeline.deliver(generator.network, (self.folder.path / deliver).resolve())
+            pipeline.deliver(generator.network, (self.folder.path / deliver).resolve())
         for ending, picture in found.pictures.items():
             save_sheet(picture, self.folder.picture(task.number, ending))
         self.tasks.append(task_entry(task, found, self.replayed, self.progress.task_seconds))
@@ -174,13 +173,6 @@ class Recorder:
         write_atomically(self.folder.results, json.dumps(results, indent=2).encode())
         shown = "  ".join(f"{name} {measures[name]:.3f}" for name in SHOWN if name in measures)
         self.display.say(f"task {task.number} is learnt  {shown}".rstrip())
-
-    def save_learners(self, learners: Mapping[str, nn.Module], place: Path) -> None:
-        """What came out: the generator as a pipeline folder, the classifier as two files beside it."""
-        if (generator := offering(learners, "noise")) is not None:
-            self.assembly.pipeline.save(generator.network, place)
-        if (classifier := offering(learners, "logits")) is not None:
-            save_classifier(classifier, place)
 
     def warn(self, sentence: str) -> None:
         """A warning, to the log and to the person."""

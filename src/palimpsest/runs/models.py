@@ -1,0 +1,34 @@
+"""The folder of a task's models: what came out, in forms that open again and that others can read."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import nn
+
+from palimpsest.models.classifier import Classifier, open_classifier, save_classifier
+from palimpsest.models.joint import Joint, save_head, with_head
+from palimpsest.runs.measuring import offering
+from palimpsest.runs.pipelines import Pipeline, open_pipeline
+
+
+def save_learners(learners: Mapping[str, nn.Module], pipeline: Pipeline, place: Path) -> None:
+    """What came out: a generator as diffusers' pipeline folder; a classifier, or a joint model's head, as two files in it."""
+    if (generator := offering(learners, "noise")) is not None:
+        pipeline.save(generator.network, place)
+    for learner in learners.values():
+        if isinstance(learner, Joint):
+            save_head(learner, place)
+        elif isinstance(learner, Classifier):
+            save_classifier(learner, place)
+
+
+def open_learners(place: Path) -> dict[str, nn.Module]:
+    """The learners in a folder that `save_learners` wrote, or a lone pipeline's denoiser; by name, on the CPU, for asking."""
+    found: dict[str, nn.Module] = {}
+    if (place / "model_index.json").exists():
+        denoiser = open_pipeline(place)[0]
+        joint = with_head(denoiser, place)
+        found |= {"denoiser": denoiser} if joint is None else {"joint": joint}
+    if (classifier := open_classifier(place)) is not None:
+        found["classifier"] = classifier
+    return found
