@@ -113,6 +113,9 @@ class Phase:
         where the student is.
     freeze: shell patterns of parameter names that do not change in this phase ("network.conv_in.*").
     name: tells the phases of a task apart in addresses and events.
+    steps: of the descent; 0: as many as the experiment gives to the learner.
+    span: which part of that descent the phase is. One that does not begin at 0 goes on with the optimizer, its learning
+        rate, the averaged weights and the pictures of the phase before, so that terms can change on the way.
     """
 
     learner: str
@@ -120,8 +123,16 @@ class Phase:
     start: Any = None
     freeze: tuple[str, ...] = ()
     name: str = "train"
+    steps: int = 0
+    span: tuple[float, float] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
+        first, last = self.span
+        if not 0 <= first < last <= 1:
+            raise RequestError(
+                f'phase "{self.name}": its part of the descent goes from {first:g} to {last:g}, and such a part lies between '
+                "0 and 1, the beginning before the end."
+            )
         sources: dict[str, Source] = {}
         for term in self.terms:
             if sources.setdefault(term.source.name, term.source) != term.source:
@@ -134,6 +145,16 @@ class Phase:
     def present(self) -> list[Term]:
         """The terms that take part."""
         return [term for term in self.terms if term.present]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it goes on with the descent of the phase before."""
+        return self.span[0] > 0
+
+    @property
+    def ends_descent(self) -> bool:
+        """Whether no other phase goes on with its descent."""
+        return self.span[1] == 1
 
 
 Strategy = Callable[..., Phase | Iterator[Phase]]

@@ -15,7 +15,7 @@ from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.past import Now
 from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.train import Journal, pictures_of, train
-from palimpsest.learning.work import Work, below, phase_steps
+from palimpsest.learning.work import Descent, Work, below
 from palimpsest.sources import Data
 from palimpsest.streams.stream import Stream, Task
 
@@ -39,6 +39,8 @@ class Plan:
 
     courses: the strategy, and before it the one for the learner that is trained beside its own, if there is one.
     training: how each learner descends, by name.
+    lengths: steps of each phase by learner, 0 where it is not named, in place of all that is asked for: to probe what a
+        step costs.
     """
 
     stream: Stream
@@ -46,6 +48,15 @@ class Plan:
     training: Mapping[str, TrainingOptions]
     flip: bool
     seed: int
+    lengths: Mapping[str, int] | None = None
+
+    def descent(self, phase: Phase) -> Descent:
+        """How a phase descends."""
+        options = self.training[phase.learner]
+        if self.lengths is None:
+            return Descent.of(phase, options, pictures_of(phase))
+        steps = self.lengths.get(phase.learner, 0)
+        return Descent(options.model_copy(update={"steps": steps, "epochs": 0}), 0, steps, steps)
 
 
 def continual(plan: Plan, progress: Progress, run: Run) -> None:
@@ -74,7 +85,7 @@ def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
         taken([*progress.learners.values(), *progress.teachers])
         start(plan, phase, progress)
         run.begin(phase)
-        train(phase, progress, plan.training[phase.learner], address(plan, phase, progress), run)
+        train(phase, progress, address(plan, phase, progress), run)
         end(plan, phase, progress)
     progress.trained = True
     run.save()
@@ -89,22 +100,35 @@ def address(plan: Plan, phase: Phase, progress: Progress) -> Address:
 
 def start(plan: Plan, phase: Phase, progress: Progress) -> None:
     """Put the phase's work in hand, going on from a checkpoint where there is one."""
-    learner, options, machine = progress.learners[phase.learner], plan.training[phase.learner], progress.machine
-    if options.epochs and not pictures_of(phase):
+    learner, descent, machine = progress.learners[phase.learner], plan.descent(phase), progress.machine
+    if descent.options.epochs and not pictures_of(phase):
         raise RequestError(
             f'phase "{phase.name}" of task {progress.task} draws no real pictures, so its length in epochs is unknown; '
             "set training.steps in place of training.epochs."
         )
     progress.training = phase.learner
-    progress.steps = phase_steps(options, pictures_of(phase))
-    progress.work = Work(learner, phase, options, machine, resumed=progress.step > 0)
+    progress.steps = descent.steps
+    progress.work = Work(learner, phase, descent, machine, resumed=progress.step > 0)
     progress.meter = Meter([term.name for term in phase.present], machine)
-    if phase.learner in progress.carried:
-        progress.work.load_optimizer(progress.carried[phase.learner])
+    take_up(phase, progress)
+
+
+def take_up(phase: Phase, progress: Progress) -> None:
+    """Give the work what it goes on from: the checkpoint's, that of the phase before, or the last task's optimizer state."""
+    work, carried = progress.work, progress.carried.pop(phase.learner, {})
     if progress.pending:
-        progress.work.load(below(progress.pending, "work."))
+        work.load(below(progress.pending, "work."))
         progress.meter.load(below(progress.pending, "meter."))
         progress.pending = {}
+    elif phase.goes_on and not carried:
+        raise RequestError(
+            f'phase "{phase.name}" of task {progress.task} goes on with a descent at {phase.span[0]:g}, and no phase before it '
+            f"has begun one; let the {phase.learner} first have a phase from 0 to {phase.span[0]:g}."
+        )
+    elif phase.goes_on:
+        work.load(carried)
+    elif work.options.keep_optimizer_state:
+        work.load_optimizer(below(carried, "optimizer."))
 
 
 def end(plan: Plan, phase: Phase, progress: Progress) -> None:
@@ -113,8 +137,8 @@ def end(plan: Plan, phase: Phase, progress: Progress) -> None:
     work, learner = progress.work, progress.learners[phase.learner].eval().requires_grad_(True)
     if work.average:
         progress.averaged[phase.learner] = work.averaged()
-    if plan.training[phase.learner].keep_optimizer_state:
-        progress.carried[phase.learner] = work.optimizer_state()
+    if not phase.ends_descent or work.options.keep_optimizer_state:
+        progress.carried[phase.learner] = work.state()
     learner.zero_grad(set_to_none=True)
     progress.work, progress.meter, progress.training = None, None, ""
 

@@ -32,7 +32,8 @@ class Progress:
     beside: the learner that is trained beside the strategy's own, "" where there is none; beside_cost: what it costs.
     training: the learner in training, "" between phases.
     finished: the learners of this task's earlier phases, with what those left behind for a strategy that asks.
-    carried: optimizer states that go over to the next task, where training.keep_optimizer_state asks for it.
+    carried: states of works that the next phase goes on with, or the next task where training.keep_optimizer_state asks
+        for it.
     pending: the state of the work in hand, from a checkpoint, until that work begins again.
     """
 

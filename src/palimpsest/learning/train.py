@@ -5,7 +5,6 @@ from typing import Protocol
 from palimpsest.core.objective import objective
 from palimpsest.core.random import Address
 from palimpsest.core.term import Phase
-from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.work import batches, seed_network
 
@@ -16,15 +15,14 @@ class Journal(Protocol):
     def after_step(self, pictures: int) -> None: ...
 
 
-def train(phase: Phase, progress: Progress, options: TrainingOptions, address: Address, journal: Journal) -> None:
+def train(phase: Phase, progress: Progress, address: Address, journal: Journal) -> None:
     """Descend the sum of a phase's terms, from the step where the work stands to the last."""
     terms, work, machine = phase.present, progress.work, progress.machine
-    pictures = pictures_of(phase)
-    for batch in batches(options, pictures, address, machine, progress.step):
+    for batch in batches(work.descent, pictures_of(phase), address, machine, progress.step):
         seed_network(batch)
         with machine.autocast():
             loss, parts = objective(terms, work.student, batch)
-        work.descend(loss, progress.step / progress.steps, progress.step)
+        work.descend(loss, progress.step)
         progress.meter.add(parts, progress.step)
         progress.step += 1
         journal.after_step(batch.size)

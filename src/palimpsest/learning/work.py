@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatch
 
 import torch
@@ -17,29 +18,54 @@ from palimpsest.learning.options import TrainingOptions
 from palimpsest.models.averaging import Average
 
 
+@dataclass(frozen=True)
+class Descent:
+    """How a phase descends: the steps `first` to `last` of `total`, which it alone or several phases take together."""
+
+    options: TrainingOptions
+    first: int
+    last: int
+    total: int
+
+    @classmethod
+    def of(cls, phase: Phase, options: TrainingOptions, pictures: int) -> "Descent":
+        """That of a phase over so many real pictures."""
+        if phase.steps:
+            options = options.model_copy(update={"steps": phase.steps, "epochs": 0})
+        total = options.steps or options.epochs * math.ceil(pictures / options.batch)
+        first, last = (round(total * edge) for edge in phase.span)
+        return cls(options, first, last, total)
+
+    @property
+    def steps(self) -> int:
+        """Those of the phase."""
+        return self.last - self.first
+
+
 class Work:
     """What changes while a phase is trained, and nothing else."""
 
     def __init__(
-        self, learner: nn.Module, phase: Phase, options: TrainingOptions, machine: Machine, resumed: bool = False
+        self, learner: nn.Module, phase: Phase, descent: Descent, machine: Machine, resumed: bool = False
     ) -> None:
-        self.learner, self.options, self.machine = learner, options, machine
+        self.learner, self.descent, self.options, self.machine = learner, descent, descent.options, machine
         if phase.start is not None and phase.start.exists and not resumed:
             learner.load_state_dict(phase.start.learner.state_dict())
         freeze(learner, phase.freeze)
         self.names = [name for name, parameter in learner.named_parameters() if parameter.requires_grad]
         self.trained = [parameter for parameter in learner.parameters() if parameter.requires_grad]
-        self.optimizer = make_optimizer(self.trained, options)
-        self.average = Average(learner, options.average) if options.average else None
+        self.optimizer = make_optimizer(self.trained, self.options)
+        self.average = Average(learner, self.options.average) if self.options.average else None
         self.student = machine.wrapped(learner.train())
 
-    def descend(self, loss: Tensor, progress: float, step: int) -> None:
-        """One step down the gradient of the loss. Nothing is read back from the device."""
+    def descend(self, loss: Tensor, step: int) -> None:
+        """One step down the gradient of the loss, the phase's `step`-th. Nothing is read back from the device."""
         loss.backward()
         if self.options.clip_norm:
             nn.utils.clip_grad_norm_(self.trained, self.options.clip_norm, foreach=True)
+        step += self.descent.first
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.options, progress, step)
+            group["lr"] = learning_rate(self.options, step / self.descent.total, step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if self.average:
@@ -122,16 +148,11 @@ def learning_rate(options: TrainingOptions, progress: float, step: int) -> float
     return rate * 0.5 * (1 + math.cos(math.pi * progress)) if options.schedule == "cosine" else rate
 
 
-def phase_steps(options: TrainingOptions, pictures: int) -> int:
-    """How many steps a phase over so many real pictures takes."""
-    return options.steps or options.epochs * math.ceil(pictures / options.batch)
-
-
-def batches(options: TrainingOptions, pictures: int, address: Address, machine: Machine, first: int) -> Iterator[Batch]:
+def batches(descent: Descent, pictures: int, address: Address, machine: Machine, first: int) -> Iterator[Batch]:
     """The global batches of a phase from step `first` on: whole ones by steps; by epochs, the last of each is short."""
+    options = descent.options
     per_epoch = math.ceil(pictures / options.batch)
-    steps = phase_steps(options, pictures)
-    for step in range(first, steps):
+    for step in range(first, descent.steps):
         start, size = step * options.batch, options.batch
         if options.epochs:
             epoch, place = divmod(step, per_epoch)
@@ -145,7 +166,7 @@ def batches(options: TrainingOptions, pictures: int, address: Address, machine: 
             machine.rank,
             machine.world,
             whole=options.batch,
-            steps=steps,
+            steps=descent.steps,
             epoch=per_epoch if options.epochs and pictures % options.batch else 0,
             ahead=machine.ahead,
         )

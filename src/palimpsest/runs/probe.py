@@ -11,8 +11,6 @@ from palimpsest.core.batch import Batch
 from palimpsest.core.term import Phase
 from palimpsest.learning.continual import Plan, learn, open_task
 from palimpsest.learning.progress import Progress
-from palimpsest.learning.train import pictures_of
-from palimpsest.learning.work import phase_steps
 from palimpsest.sources.ahead import chunk_steps
 from palimpsest.streams.stream import Task
 
@@ -67,9 +65,9 @@ class Probe:
     stretches: list[Stretch] = field(default_factory=list)
 
     def begin(self, phase: Phase) -> None:
-        options, machine = self.plan.training[phase.learner], self.progress.machine
-        steps = phase_steps(options, pictures_of(phase))
-        batch = Batch(options.batch, steps=steps, ahead=machine.ahead, world=machine.world)
+        descent, machine = self.plan.descent(phase), self.progress.machine
+        steps = descent.steps
+        batch = Batch(descent.options.batch, steps=steps, ahead=machine.ahead, world=machine.world)
         chunk = math.lcm(*(chunk_steps(term.source, batch) for term in phase.present)) if steps else 1
         self.stretches.append(Stretch(phase.learner, self.progress.is_beside, steps, min(chunk, max(steps, 1))))
         self.stretches[-1].times.append(time.perf_counter())
@@ -119,11 +117,7 @@ def whole_chunks(stretches: Sequence[Stretch], count: int) -> dict[str, int]:
 
 def walk(plan: Plan, progress: Progress, task: Task, steps: Mapping[str, int]) -> Probe:
     """Learn a task with so many steps a phase of each learner, none where it is not named, and forget that it happened."""
-    training = {
-        name: options.model_copy(update={"epochs": 0, "steps": steps.get(name, 0)})
-        for name, options in plan.training.items()
-    }
     probe = Probe(plan, progress)
-    learn(replace(plan, training=training), open_task(plan, progress, task), progress, probe)
+    learn(replace(plan, lengths=steps), open_task(plan, progress, task), progress, probe)
     progress.trained, progress.phase, progress.step, progress.finished = False, 0, 0, []
     return probe
