@@ -12,7 +12,7 @@ from palimpsest.core.term import Phase
 from palimpsest.learning.course import Course, phases
 from palimpsest.learning.meter import Meter
 from palimpsest.learning.options import TrainingOptions
-from palimpsest.learning.past import Now
+from palimpsest.learning.past import Now, Teacher, frozen
 from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.train import Journal, pictures_of, train
 from palimpsest.learning.work import Descent, Work, below
@@ -145,18 +145,21 @@ def end(plan: Plan, phase: Phase, progress: Progress) -> None:
 
 def turn_page(plan: Plan, now: Now, progress: Progress) -> None:
     """The task becomes past, its training data is closed, and the next task is in hand."""
-    teachers = {name: teaching(plan, name, progress) for name in progress.learners}
-    progress.past = progress.past.after(now, teachers, (plan.seed,))
+    progress.past = progress.past.after(now, lambda: teachers(plan, progress), (plan.seed,))
     progress.task, progress.phase, progress.step = progress.task + 1, 0, 0
     progress.trained, progress.task_seconds, progress.finished = False, 0.0, []
     now.data.pictures.close()
     recall(plan, progress)
 
 
-def teaching(plan: Plan, name: str, progress: Progress) -> nn.Module:
-    """The learner that teaches in the next task: with raw weights, or with averaged ones where that is asked for."""
-    learners = progress.best if plan.training[name].teacher_weights == "average" else progress.learners
-    return learners[name]
+def teachers(plan: Plan, progress: Progress) -> dict[str, Teacher]:
+    """The learners that teach in the next task: with raw weights, or with averaged ones where that is asked for."""
+    both = "average" in progress.past.keeps
+    best = {name for name, options in plan.training.items() if options.teacher_weights == "average"}
+    return {
+        name: frozen(progress.best[name] if name in best else learner, progress.averaged.get(name) if both else None)
+        for name, learner in progress.learners.items()
+    }
 
 
 def recall(plan: Plan, progress: Progress) -> None:

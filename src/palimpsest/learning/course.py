@@ -40,13 +40,25 @@ def phases(courses: Sequence[Course], now: Now, progress: Progress) -> Iterator[
             try:
                 phase = remaining.send(left)
             except StopIteration:
+                if asks and progress.finished:  # what its last phase left behind, nobody asks for
+                    progress.finished[-1] = (progress.finished[-1][0], Teacher())
                 break
             if number == len(progress.finished):
                 yield phase
-                left_behind = frozen(progress.best[phase.learner]) if asks else Teacher()
+                left_behind = left_by(phase, course, progress) if asks else Teacher()
                 progress.finished.append((phase.learner, left_behind))
                 progress.phase, progress.step = progress.phase + 1, 0
             left, number = progress.finished[number][1], number + 1
+
+
+def left_by(phase: Phase, course: Course, progress: Progress) -> Teacher:
+    """What a phase leaves behind: the learner, or both its weights where the strategy keeps both; nothing in mid-descent."""
+    if not phase.ends_descent:
+        return Teacher()
+    name = phase.learner
+    if "average" in course.keeps:
+        return frozen(progress.learners[name], progress.averaged.get(name))
+    return frozen(progress.best[name])
 
 
 def alone(phase: Phase) -> Iterator[Phase]:

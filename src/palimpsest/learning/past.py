@@ -1,12 +1,12 @@
 """What a strategy may look at: the present task, and as much of the past as it declared that it keeps."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import nn
 
-from palimpsest.core.errors import RequestError
+from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.random import Address
 from palimpsest.core.term import Target
 from palimpsest.diffusion.samplers import Sampler
@@ -14,19 +14,30 @@ from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, Trajecto
 from palimpsest.streams.pictures import Readable, joined
 from palimpsest.targets import Soft, TaughtNoise, label, true_noise
 
+WEIGHTS = ("raw", "average")
 TRUTH: Mapping[str, Target] = {"noise": true_noise, "logits": label}
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A frozen copy of a learner, and what it may be asked. Before a task has ended there is no learner in it."""
+    """A frozen copy of a learner, and what it may be asked. Before a task has ended there is no learner in it.
+
+    averaged: the same with averaged weights, where they are kept as well.
+    """
 
     learner: nn.Module | None = None
+    averaged: nn.Module | None = None
 
     @property
     def exists(self) -> bool:
         """Whether there is a learner in it."""
         return self.learner is not None
+
+    def using(self, weights: str) -> "Teacher":
+        """The teacher with its "raw" or its "average" weights, which are the raw ones where no average was kept."""
+        if weights not in WEIGHTS:
+            raise unknown("weights", weights, WEIGHTS)
+        return Teacher(self.averaged) if weights == "average" and self.averaged is not None else Teacher(self.learner)
 
     @property
     def noise(self) -> Target:
@@ -43,11 +54,15 @@ class Teacher:
         return self.soft() if self.exists and self.learner.head == "logits" else self.noise
 
 
-def frozen(learner: nn.Module) -> Teacher:
-    """A teacher with a copy of the learner's present weights, in evaluation mode."""
-    teacher = copy.deepcopy(learner).eval().requires_grad_(False)
-    teacher.passes = 0  # its own from now on
-    return Teacher(teacher)
+def frozen(learner: nn.Module, averaged: nn.Module | None = None) -> Teacher:
+    """A teacher with copies of the present weights of a learner, and of those averaged, in evaluation mode."""
+
+    def copied(network: nn.Module) -> nn.Module:
+        teacher = copy.deepcopy(network).eval().requires_grad_(False)
+        teacher.passes = 0  # its own from now on
+        return teacher
+
+    return Teacher(copied(learner), None if averaged is None else copied(averaged))
 
 
 @dataclass(frozen=True)
@@ -111,6 +126,11 @@ class Past:
         return self.teacher("denoiser")
 
     @property
+    def joint(self) -> Teacher:
+        """The previous joint model."""
+        return self.teacher("joint")
+
+    @property
     def classifier(self) -> Teacher:
         """The previous classifier."""
         return self.teacher("classifier")
@@ -167,11 +187,11 @@ class Past:
         """The same past as one of several strategies may see it."""
         return replace(self, keeps=keeps, learner=learner)
 
-    def after(self, now: Now, learners: Mapping[str, nn.Module], address: Address) -> "Past":
-        """The past once the present task has ended. `learners` are those that teach from now on."""
+    def after(self, now: Now, teachers: Callable[[], Mapping[str, Teacher]], address: Address) -> "Past":
+        """The past once the present task has ended. `teachers` makes those that teach from now on, if any is kept."""
         past = replace(self, classes=self.classes + now.classes, count=self.count + 1)
         if "teacher" in self.keeps:
-            past = replace(past, teachers={name: frozen(learner) for name, learner in learners.items()})
+            past = replace(past, teachers=teachers())
         if "memory" in self.keeps:
             memory = self.remembered.after(now.data.pictures, self.memory_size, (*address, now.k))
             past = replace(past, remembered=replace(memory, flip=now.data.flip))

@@ -66,7 +66,8 @@ class Progress:
     def teachers(self) -> list[nn.Module]:
         """All frozen learners that may be asked in this task."""
         known = (*self.past.teachers.values(), *(teacher for _, teacher in self.finished))
-        return [teacher.learner for teacher in known if teacher.exists]
+        both = (network for teacher in known for network in (teacher.learner, teacher.averaged))
+        return [network for network in both if network is not None]
 
     @property
     def is_beside(self) -> bool:

@@ -30,13 +30,21 @@ def tensors_of(progress: Progress) -> dict[str, Tensor]:
     """All weights, optimizer states and remembered pictures, by name."""
     parts = {f"learner.{name}": learner.state_dict() for name, learner in progress.learners.items()}
     parts |= {f"averaged.{name}": learner.state_dict() for name, learner in progress.averaged.items()}
-    parts |= {f"teacher.{name}": teacher.learner.state_dict() for name, teacher in progress.past.teachers.items()}
-    parts |= {f"finished.{i}": t.learner.state_dict() for i, (_, t) in enumerate(progress.finished) if t.exists}
+    for name, teacher in progress.past.teachers.items():
+        parts |= weights_of(teacher, f"teacher.{name}")
+    for number, (_, teacher) in enumerate(progress.finished):
+        parts |= weights_of(teacher, f"finished.{number}")
     parts |= {f"carried.{name}": state for name, state in progress.carried.items()}
     parts |= {f"memory.{i}": as_tensors(task) for i, task in enumerate(progress.past.remembered.tasks)}
     if progress.work:
         parts |= {"work": progress.work.state(), "meter": progress.meter.state()}
     return {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
+
+
+def weights_of(teacher: Teacher, name: str) -> dict[str, dict[str, Tensor]]:
+    """Both weights of a teacher, as far as there are any."""
+    both = {name: teacher.learner, f"{name} averaged": teacher.averaged}
+    return {part: network.state_dict() for part, network in both.items() if network is not None}
 
 
 def restore(progress: Progress, numbers: dict, tensors: dict[str, Tensor]) -> None:
@@ -53,13 +61,15 @@ def restore(progress: Progress, numbers: dict, tensors: dict[str, Tensor]) -> No
         return learner.eval().requires_grad_(False)
 
     progress.averaged = {name: network(name, f"averaged.{name}.") for name in parts_of(tensors, "averaged.")}
-    left = {int(place): f"finished.{place}." for place in parts_of(tensors, "finished.")}
-    progress.finished = [
-        (name, Teacher(network(name, left[place]) if place in left else None))
-        for place, name in enumerate(numbers["finished"])
-    ]
+
+    def teacher(name: str, prefix: str) -> Teacher:
+        both = (f"{prefix}.", f"{prefix} averaged.")
+        return Teacher(*(network(name, each) if below(tensors, each) else None for each in both))
+
+    progress.finished = [(name, teacher(name, f"finished.{place}")) for place, name in enumerate(numbers["finished"])]
     progress.carried = {name: below(tensors, f"carried.{name}.") for name in parts_of(tensors, "carried.")}
-    teachers = {name: Teacher(network(name, f"teacher.{name}.")) for name in parts_of(tensors, "teacher.")}
+    names = (name for name in parts_of(tensors, "teacher.") if not name.endswith(" averaged"))
+    teachers = {name: teacher(name, f"teacher.{name}") for name in names}
     device = progress.machine.device
     progress.past = restored_past(progress.past, numbers["past"], teachers, tensors, device)
     progress.pending = {name: tensor for name, tensor in tensors.items() if name.startswith(("work.", "meter."))}

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 KEEPS = {
     "teacher": "a frozen copy of each learner",
+    "average": "the averaged weights of each teacher, beside the raw ones",
     "memory": "a few pictures of each past task",
     "everything": "all pictures of all past tasks",
 }
@@ -20,7 +21,8 @@ ANY = "any"
 def strategy(*, keeps: Iterable[str] = (), learners: Iterable[str] | str = ("denoiser",)) -> Callable:
     """Declare a strategy.
 
-    keeps: what the past may hold for it: "teacher", "memory" (its size is the option `memory_size`), "everything".
+    keeps: what the past may hold for it: "teacher", "average", "memory" (its size is the option
+        `memory_size`), "everything".
     learners: the learners that it trains, which the experiment sizes; "any" is the one that the experiment names.
     """
     keeps = frozenset(keeps)
