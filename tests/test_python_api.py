@@ -75,7 +75,9 @@ def test_wrong_strategies_of_ones_own_are_refused(tmp_path):
     refused('unknown option of strategy mine "strenth". Did you mean "strength"', strategy=mine, strenth=0.5)
     refused("is not declared as a strategy", strategy=lambda now, past: None)
     refused("nothing to learn from", strategy=mine, strength=0.0)
-    with pytest.raises(palimpsest.RequestError, match="cannot keep secrets; legal: teacher, memory, everything"):
+    with pytest.raises(
+        palimpsest.RequestError, match="cannot keep secrets; legal: teacher, average, memory, everything"
+    ):
         palimpsest.strategy(keeps={"secrets"})
     with pytest.raises(palimpsest.RequestError, match="has no option memory_size"):
         palimpsest.strategy(keeps={"memory"})(lambda now, past: None)

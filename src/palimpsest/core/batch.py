@@ -62,6 +62,12 @@ class Batch:
         """The numbers that belong to `name` (a source's name, or a part of it) in this step."""
         return Random(generator(*self.address, *name, device=self.device), self.rank, self.world, self.rows)
 
+    def part(self, first: float, last: float) -> "Batch":
+        """The rows between two shares of this batch, as a batch of their own: those of (0, s) and (s, 1) are all of them."""
+        whole = round(last * self.rows) - round(first * self.rows)
+        size = round(last * self.size) - round(first * self.size)
+        return replace(self, size=size, start=self.step * whole, whole=whole, epoch=0)
+
     def at(self, step: int) -> "Batch":
         """The same, with the randomness of another step of the phase."""
         return replace(self, address=(*self.address[:-1], step))

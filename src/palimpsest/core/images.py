@@ -13,15 +13,17 @@ class Images:
     """Pictures as a source gives them: this process's rows of a global batch of `total`.
 
     x: float (B, C, H, W) in [-1, 1].
-    y: class numbers int64 (B,), or None where the source has no labels.
+    y: class numbers int64 (B,) or their probabilities (B, classes), or None where the source has no labels.
     views: another augmented view of the same pictures for a head that wants one.
     total: rows in the global batch, all processes together (0 stands for "as many as here").
+    whole: rows of a whole batch of them, which decide whose row is whose, where those of the step's batch do not; else 0.
     """
 
     x: Tensor
     y: Tensor | None = None
     views: Mapping[str, Tensor] = field(default_factory=dict)
     total: int = 0
+    whole: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "total", self.total or len(self.x))

@@ -4,12 +4,14 @@ L_k(θ) = Σᵢ wᵢ(k) · E_{q ~ Sᵢ} dᵢ(f_θ(q), Tᵢ(q))
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.images import Images, Noised, concatenate
+from palimpsest.core.random import Random
 from palimpsest.core.term import Source, Term
 
 Question = Images | Noised
@@ -35,7 +37,14 @@ def pose(terms: Sequence[Term], student: nn.Module, batch: Batch) -> Asked:
     drawn = {source: source.draw(batch) for source in dict.fromkeys(term.source for term in terms)}
     pairs = dict.fromkeys((term.source, term.target.head) for term in terms)
     pose_one = getattr(student, "module", student).pose  # the learner under a distributed wrapper
-    return {(source, head): pose_one(head, drawn[source], batch.random(source.name, "noise")) for source, head in pairs}
+    return {
+        (source, head): pose_one(head, drawn[source], noise(source, drawn[source], batch)) for source, head in pairs
+    }
+
+
+def noise(source: Source, drawn: Question, batch: Batch) -> Random:
+    """The numbers with which a source's pictures are noised, cut for this process as the pictures are."""
+    return replace(batch.random(source.name, "noise"), whole=getattr(drawn, "whole", 0) or batch.rows)
 
 
 def ask(student: nn.Module, asked: Asked) -> Mapping[tuple[Source, str], Tensor]:

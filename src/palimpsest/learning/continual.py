@@ -1,6 +1,6 @@
 """The loop over tasks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,13 +10,14 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Address
 from palimpsest.core.term import Phase
 from palimpsest.learning.course import Course, phases
+from palimpsest.learning.filling import fill, pools_of, pretend, take_over
 from palimpsest.learning.meter import Meter
 from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.past import Now, Teacher, frozen
 from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.train import Journal, pictures_of, train
 from palimpsest.learning.work import Descent, Work, below
-from palimpsest.sources import Data
+from palimpsest.sources import Data, Pool
 from palimpsest.streams.stream import Stream, Task
 
 
@@ -25,6 +26,15 @@ class Run(Journal, Protocol):
 
     def begin(self, phase: Phase) -> None:
         """A phase begins, or goes on after an interruption."""
+
+    def begin_dreams(self, pool: Pool) -> None:
+        """A pool is going to be filled, or goes on being filled."""
+
+    def after_dreams(self, pool: Pool) -> None:
+        """A batch has been dreamt for a pool."""
+
+    def end_dreams(self, pool: Pool) -> None:
+        """The pool is complete."""
 
     def save(self) -> None:
         """Write a checkpoint of the progress."""
@@ -38,7 +48,7 @@ class Plan:
     """What does not change in a run.
 
     courses: the strategy, and before it the one for the learner that is trained beside its own, if there is one.
-    training: how each learner descends, by name.
+    training: how each learner descends, by name.  build: makes a learner by name, with its initial weights.
     lengths: steps of each phase by learner, 0 where it is not named, in place of all that is asked for: to probe what a
         step costs.
     """
@@ -48,6 +58,7 @@ class Plan:
     training: Mapping[str, TrainingOptions]
     flip: bool
     seed: int
+    build: Callable[[str], nn.Module] | None = None
     lengths: Mapping[str, int] | None = None
 
     def descent(self, phase: Phase) -> Descent:
@@ -74,7 +85,8 @@ def continual(plan: Plan, progress: Progress, run: Run) -> None:
 def open_task(plan: Plan, progress: Progress, task: Task) -> Now:
     """The present task, with a lease on its training data."""
     data = Data(task.train.lease(f"task {task.number}'s training data"), plan.flip)
-    return Now(progress.past.count + 1, task.classes, data, plan.courses[-1].learner, progress.learners)
+    learner, learners = plan.courses[-1].learner, progress.learners
+    return Now(progress.past.count + 1, task.classes, data, learner, learners, plan.build)
 
 
 def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
@@ -84,11 +96,24 @@ def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
             progress.machine.ready(teacher)
         taken([*progress.learners.values(), *progress.teachers])
         start(plan, phase, progress)
+        for pool in pools_of(phase):
+            prepare(pool, plan, phase, progress, run)
         run.begin(phase)
         train(phase, progress, address(plan, phase, progress), run)
         end(plan, phase, progress)
     progress.trained = True
     run.save()
+
+
+def prepare(pool: Pool, plan: Plan, phase: Phase, progress: Progress, run: Run) -> None:
+    """Fill a pool that the phase draws from, unless the phase before has done it; while probing, with a first batch."""
+    take_over(pool, progress)
+    if plan.lengths is not None:
+        pretend(pool)
+    if not pool.kept.closed:
+        run.begin_dreams(pool)
+        fill(pool, progress, address(plan, phase, progress), run.after_dreams)
+        run.end_dreams(pool)
 
 
 def address(plan: Plan, phase: Phase, progress: Progress) -> Address:
@@ -140,6 +165,8 @@ def end(plan: Plan, phase: Phase, progress: Progress) -> None:
     if not phase.ends_descent or work.options.keep_optimizer_state:
         progress.carried[phase.learner] = work.state()
     learner.zero_grad(set_to_none=True)
+    if phase.ends_descent:
+        progress.pools = {}
     progress.work, progress.meter, progress.training = None, None, ""
 
 

@@ -55,7 +55,8 @@ class Machine:
         """The student as it is called in a step: its gradients are averaged over processes."""
         if self.world == 1:
             return student
-        return nn.parallel.DistributedDataParallel(student, broadcast_buffers=False)
+        several = len(getattr(student, "heads", ())) > 1  # of which a phase may ask one
+        return nn.parallel.DistributedDataParallel(student, broadcast_buffers=False, find_unused_parameters=several)
 
     def random(self, *address: str | int) -> Random:
         """Numbers from an address, cut for this process."""

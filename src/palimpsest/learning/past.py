@@ -10,7 +10,7 @@ from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.random import Address
 from palimpsest.core.term import Target
 from palimpsest.diffusion.samplers import Sampler
-from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, Trajectories
+from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, Pool, Trajectories
 from palimpsest.streams.pictures import Readable, joined
 from palimpsest.targets import Soft, TaughtNoise, label, true_noise
 
@@ -44,9 +44,23 @@ class Teacher:
         """What it takes for noise."""
         return TaughtNoise(self.learner)
 
-    def soft(self, temperature: float = 2.0, reverse: bool = False) -> Target:
-        """Its soft opinion of the class."""
-        return Soft(self.learner, temperature, reverse)
+    def soft(self, temperature: float = 2.0, reverse: bool = False, classes: tuple[int, ...] = ()) -> Target:
+        """Its soft opinion of the class, among all or among `classes`."""
+        return Soft(self.learner, temperature, reverse, classes)
+
+    def pool(
+        self,
+        classes: Sequence[int],
+        count: int,
+        steps: int,
+        sampler: str = "ddim",
+        dreaming: str = "raw",
+        labelling: str = "raw",
+        **dials: object,
+    ) -> Pool:
+        """`count` pictures of each class that it dreams and labels itself, with such weights; dials as in `Pool`."""
+        both = self.using(dreaming).learner, self.using(labelling).learner
+        return Pool(*both, tuple(classes), count, Sampler(sampler, steps), **dials)
 
     @property
     def answer(self) -> Target:
@@ -70,7 +84,7 @@ class Now:
     """The present task.
 
     k: its number among all that the model has learnt, from 1.  learner: the name of the learner that the experiment
-    trains.  learners: all learners by name, live.
+    trains.  learners: all learners by name, live.  build: makes one with its initial weights.
     """
 
     k: int
@@ -78,6 +92,11 @@ class Now:
     data: Data
     learner: str
     learners: Mapping[str, nn.Module]
+    build: Callable[[str], nn.Module] | None = None
+
+    def untrained(self, learner: str) -> "Teacher":
+        """A learner with its initial weights, to start a phase with."""
+        return Teacher(self.build(learner))
 
     @property
     def new(self) -> float:

@@ -10,6 +10,7 @@ from palimpsest.learning.devices import Machine
 from palimpsest.learning.meter import Meter
 from palimpsest.learning.past import Past, Teacher
 from palimpsest.learning.work import Work
+from palimpsest.sources.pool import Kept
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Progress:
     finished: the learners of this task's earlier phases, with what those left behind for a strategy that asks.
     carried: states of works that the next phase goes on with, or the next task where training.keep_optimizer_state asks
         for it.
+    pools: what the phase in hand replays from, by the name of the source.
     pending: the state of the work in hand, from a checkpoint, until that work begins again.
     """
 
@@ -53,6 +55,7 @@ class Progress:
     averaged: dict[str, nn.Module] = field(default_factory=dict)
     finished: list[tuple[str, Teacher]] = field(default_factory=list)
     carried: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    pools: dict[str, Kept] = field(default_factory=dict)
     pending: dict[str, Tensor] = field(default_factory=dict)
     work: Work | None = None
     meter: Meter | None = None

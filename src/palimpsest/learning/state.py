@@ -11,6 +11,7 @@ from palimpsest.learning.past import Past, Teacher
 from palimpsest.learning.progress import Cost, Progress
 from palimpsest.learning.work import below
 from palimpsest.sources import Memory
+from palimpsest.sources.pool import Kept
 from palimpsest.streams.pictures import Pictures
 
 PLACE = ("task", "phase", "step", "trained", "task_seconds")
@@ -35,6 +36,7 @@ def tensors_of(progress: Progress) -> dict[str, Tensor]:
     for number, (_, teacher) in enumerate(progress.finished):
         parts |= weights_of(teacher, f"finished.{number}")
     parts |= {f"carried.{name}": state for name, state in progress.carried.items()}
+    parts |= {f"pool.{name}": kept.state() for name, kept in progress.pools.items()}
     parts |= {f"memory.{i}": as_tensors(task) for i, task in enumerate(progress.past.remembered.tasks)}
     if progress.work:
         parts |= {"work": progress.work.state(), "meter": progress.meter.state()}
@@ -71,6 +73,9 @@ def restore(progress: Progress, numbers: dict, tensors: dict[str, Tensor]) -> No
     names = (name for name in parts_of(tensors, "teacher.") if not name.endswith(" averaged"))
     teachers = {name: teacher(name, f"teacher.{name}") for name in names}
     device = progress.machine.device
+    for name in parts_of(tensors, "pool."):
+        progress.pools[name] = Kept()
+        progress.pools[name].load(below(tensors, f"pool.{name}."))
     progress.past = restored_past(progress.past, numbers["past"], teachers, tensors, device)
     progress.pending = {name: tensor for name, tensor in tensors.items() if name.startswith(("work.", "meter."))}
 

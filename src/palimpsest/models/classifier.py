@@ -56,6 +56,13 @@ class Classifier(nn.Module):
         return drawn.seen_by(head)
 
 
+def only(logits: Tensor, classes: Sequence[int]) -> Tensor:
+    """Logits (B, all classes) with no probability outside `classes`."""
+    outside = torch.ones(logits.shape[-1], dtype=torch.bool, device=logits.device)
+    outside[list(classes)] = False
+    return logits.masked_fill(outside, -torch.inf)
+
+
 def build_classifier(
     options: ClassifierOptions, shape: tuple[int, int, int], classes: Sequence[str], seed: int
 ) -> Classifier:

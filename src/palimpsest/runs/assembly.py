@@ -1,6 +1,6 @@
 """From an experiment to the things that a run is made of. Nothing is written here."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -79,7 +79,8 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
     past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
     training = dict.fromkeys(learners, experiment.training) | {"classifier": experiment.classifier.training}
-    plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed)
+    build = partial(build_learner, experiment=experiment, stream=stream)
+    plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build)
     progress = Progress(learners, past, machine, beside="classifier" if beside else "")
     rehearse(plan, progress, past)
     return Assembly(experiment, machine, stream, plan, progress, given[1] if given else new_pipeline(experiment))
@@ -103,15 +104,19 @@ def build_learners(
     names: Sequence[str], experiment: Experiment, stream: Stream, given: Mapping[str, nn.Module]
 ) -> dict[str, nn.Module]:
     """The learners that a strategy trains: those that are given, and new ones. A learner that nobody builds is refused."""
-    learners = {}
-    for name in names:
-        if name not in BUILDERS:
-            raise RequestError(
-                f'strategy {experiment.strategy.name} trains the learner "{name}"; legal: {", ".join(BUILDERS)}.'
-            )
-        learners[name] = given.get(name) or BUILDERS[name](experiment, stream)
-        check_shape(learners[name], stream)
+    learners = {name: given.get(name) or build_learner(name, experiment, stream) for name in names}
+    for learner in learners.values():
+        check_shape(learner, stream)
     return learners
+
+
+def build_learner(name: str, experiment: Experiment, stream: Stream) -> nn.Module:
+    """A learner with its initial weights."""
+    if name not in BUILDERS:
+        raise RequestError(
+            f'strategy {experiment.strategy.name} trains the learner "{name}"; legal: {", ".join(BUILDERS)}.'
+        )
+    return BUILDERS[name](experiment, stream)
 
 
 def new_denoiser(experiment: Experiment, stream: Stream) -> Denoiser:
@@ -176,27 +181,39 @@ def first_past(
 
 
 def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
-    """Ask the strategy for its first phase as in the first two tasks, so that what is wrong is known before a run begins."""
+    """Ask the strategy for its phases as in the first two tasks, so that what is wrong is known before a run begins."""
     task, learners, machine = plan.stream.tasks[0], progress.learners, progress.machine
     lease = task.train.lease("the rehearsal's training data")
-    later = replace(past, count=past.count + 1, teachers={name: Teacher(learner) for name, learner in learners.items()})
+    teachers = {name: Teacher(learner) for name, learner in learners.items()}
+    later = replace(past, count=past.count + 1, classes=past.classes + task.classes, teachers=teachers)
     for behind in (past, later):
-        now = Now(behind.count + 1, task.classes, Data(lease, plan.flip), plan.courses[-1].learner, learners)
+        now = Now(
+            behind.count + 1, task.classes, Data(lease, plan.flip), plan.courses[-1].learner, learners, plan.build
+        )
         for course in plan.courses:
-            phase = first_phase(course.phases(now, behind), now.k)
-            if phase.learner not in learners:
-                raise unknown("learner of a phase", phase.learner, learners)
-            batch = Batch(plan.training[phase.learner].batch, ahead=machine.ahead, world=machine.world)
-            for term in phase.present:
-                chunk_steps(term.source, batch)  # refuses what does not fit into memory
+            for phase in rehearsed(course.phases(now, behind), teachers, now.k):
+                batch = Batch(plan.training[phase.learner].batch, ahead=machine.ahead, world=machine.world)
+                for term in phase.present:
+                    chunk_steps(term.source, batch)  # refuses what does not fit into memory
     lease.close()
 
 
-def first_phase(made: Phase | Generator, k: int) -> Phase:
-    """The first phase that a strategy asks for. What is no phase, or a phase without terms, is refused."""
+def rehearsed(made: Phase | Generator, teachers: Mapping[str, Teacher], k: int) -> Iterator[Phase]:
+    """The phases that a strategy asks for. What is no phase, a phase without terms, or of no learner, is refused."""
     phase = next(made, None) if isinstance(made, Generator) else made
-    if not isinstance(phase, Phase):
-        raise RequestError(f"a strategy returns a Phase or yields Phases, and this one gave {phase!r}.")
-    if not phase.present:
-        raise RequestError(f"the strategy has nothing to learn from: its phase has no terms at k = {k}.")
-    return phase
+    while True:
+        if not isinstance(phase, Phase):
+            raise RequestError(f"a strategy returns a Phase or yields Phases, and this one gave {phase!r}.")
+        if not phase.present:
+            raise RequestError(
+                f'the strategy has nothing to learn from: its phase "{phase.name}" has no terms at k = {k}.'
+            )
+        if phase.learner not in teachers:
+            raise unknown("learner of a phase", phase.learner, teachers)
+        yield phase
+        try:
+            phase = made.send(teachers[phase.learner]) if isinstance(made, Generator) else None
+        except StopIteration:
+            return
+        if phase is None and not isinstance(made, Generator):
+            return

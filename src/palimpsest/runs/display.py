@@ -43,7 +43,7 @@ class Bar:
 class Display:
     """Shows steps as they happen. quiet: says nothing (all processes but the first).
 
-    lengths: seconds that each learner's training took in the last task that it was trained in, in the order of training.
+    lengths: seconds that each phase took in the last task that had it, in the order of training.
     """
 
     console: Console = field(default_factory=Console)
@@ -53,11 +53,11 @@ class Display:
     tasks: int = 0
     lengths: dict[str, float] = field(default_factory=dict)
 
-    def begin(self, task: int, tasks: int, classes: str, learner: str, steps: int, done: int) -> None:
-        """A phase of a task begins, with `done` of its `steps` behind it. learner: what it trains, "" for the only one."""
-        self.task, self.tasks, self.steps, self.learner = task, tasks, steps, learner
+    def begin(self, task: int, tasks: int, classes: str, what: str, steps: int, done: int) -> None:
+        """A phase of a task begins, with `done` of its `steps` behind it. what: the phase, "" for the only one of a task."""
+        self.task, self.tasks, self.steps, self.what = task, tasks, steps, what
         self.first, self.began = done, time.monotonic()
-        title = f"task {task}/{tasks}: {classes}" + (f" ({learner})" if learner else "")
+        title = f"task {task}/{tasks}: {classes}" + (f" ({what})" if what else "")
         if self.console.is_terminal and not self.quiet:
             self.bar = Bar(self.console, title, steps, done)
         else:
@@ -67,6 +67,14 @@ class Display:
         """So many samples are going to be drawn for the measures of the task; a terminal shows how far it is."""
         if self.console.is_terminal and not self.quiet:
             self.bar = Bar(self.console, f"task {self.task}/{self.tasks}: samples", count, 0, transient=True)
+
+    def begin_dreams(self, what: str, wanted: int, kept: int) -> None:
+        """So many pictures are going to be dreamt before a phase begins."""
+        title = f"task {self.task or 1}/{self.tasks or '?'}: {what}"
+        if self.console.is_terminal and not self.quiet:
+            self.bar = Bar(self.console, title, wanted, kept, transient=True)
+        else:
+            self.say(f"{title}: {wanted} pictures")
 
     def step(self, step: int, losses: Mapping[str, float] | None = None, rate: float = 0.0) -> None:
         """A step is done; `losses` by term and pictures/s where they have just been read."""
@@ -79,8 +87,8 @@ class Display:
     def facts(self, step: int, losses: Mapping[str, float], rate: float) -> str:
         """Losses, rate, time left for the task and for the run, as if all tasks to come were like this one."""
         seconds = (time.monotonic() - self.began) / max(step - self.first, 1)
-        self.lengths[self.learner] = seconds * self.steps
-        later = list(self.lengths)[list(self.lengths).index(self.learner) + 1 :]
+        self.lengths[self.what] = seconds * self.steps
+        later = list(self.lengths)[list(self.lengths).index(self.what) + 1 :]
         task = seconds * (self.steps - step) + sum(self.lengths[name] for name in later)
         run = task + sum(self.lengths.values()) * (self.tasks - self.task)
         shown = "  ".join(f"{name} {loss:.4f}" for name, loss in losses.items())

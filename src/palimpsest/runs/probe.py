@@ -11,6 +11,7 @@ from palimpsest.core.batch import Batch
 from palimpsest.core.term import Phase
 from palimpsest.learning.continual import Plan, learn, open_task
 from palimpsest.learning.progress import Progress
+from palimpsest.sources import Pool
 from palimpsest.sources.ahead import chunk_steps
 from palimpsest.streams.stream import Task
 
@@ -87,6 +88,12 @@ class Probe:
         self.progress.settle()
         done.student_passes = (spending.student_passes - before.student_passes) / done.taken
         done.teacher_passes = (spending.teacher_passes - before.teacher_passes) / done.taken
+
+    def begin_dreams(self, pool: Pool) -> None: ...
+
+    def after_dreams(self, pool: Pool) -> None: ...
+
+    def end_dreams(self, pool: Pool) -> None: ...
 
     def save(self) -> None: ...
 

@@ -23,6 +23,7 @@ from palimpsest.runs.models import save_learners
 from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.runs.stopping import Stop
 from palimpsest.runs.trackers import Tracker, scalars_of
+from palimpsest.sources import Pool
 from palimpsest.streams.stream import Task
 
 SHOWN = ("fid", "kld", "accuracy", "fid_long", "kld_long")  # on the terminal, after each task
@@ -50,6 +51,7 @@ class Recorder:
         self.engine = assembly.experiment.engine
         self.tasks: list[dict] = []
         self.replayed: list[dict] = []
+        self.dreamt: dict[str, dict] = {}
         self.pictures, self.saved_at = 0, time.monotonic()
         self.mark = self.logged_at = time.monotonic()
 
@@ -57,10 +59,13 @@ class Recorder:
         """A phase begins, or goes on after an interruption."""
         progress, stream = self.progress, self.assembly.stream
         classes = ", ".join(stream.class_names[c] for c in stream.tasks[progress.task - 1].classes)
-        if not progress.step:  # otherwise it goes on after an interruption, and the checkpoint says what was seen
+        if not (
+            progress.step or phase.goes_on
+        ):  # otherwise it goes on after an interruption, and the checkpoint says what was seen
             self.look_at_replay(phase)
-        learner = phase.learner if len(progress.learners) > 1 else ""
-        self.display.begin(progress.task, len(stream), classes, learner, progress.steps, progress.step)
+        own = [phase.learner] if len(progress.learners) > 1 else []
+        what = ", ".join(own + ([phase.name] if phase.name != "train" else []))
+        self.display.begin(progress.task, len(stream), classes, what, progress.steps, progress.step)
         self.mark = self.logged_at = time.monotonic()
         self.pictures = 0
 
@@ -73,9 +78,11 @@ class Recorder:
             if not getattr(source, "is_synthetic", False):
                 continue
             address = (self.assembly.plan.seed, progress.task, phase.learner, "replay", 0)
-            seen = self.measurer.of_replay(source, tuple(dict.fromkeys(progress.past.classes)), address)
+            due = getattr(source, "classes", ()) or tuple(dict.fromkeys(progress.past.classes))
+            seen = self.measurer.of_replay(source, due, address)
             if seen:
-                self.report_replay({"source": source.name, "learner": phase.learner, **seen})
+                dreamt = self.dreamt.get(source.name, {})
+                self.report_replay({"source": source.name, "learner": phase.learner, **seen, **dreamt})
         taken([*progress.learners.values(), *progress.teachers])  # looking is not training: these passes do not count
 
     def report_replay(self, seen: dict) -> None:
@@ -87,6 +94,34 @@ class Recorder:
             starving = ", ".join(f"{names[c]} ({seen['shares'][c]:.1%})" for c in seen["starving"])
             due = 1 / len(set(self.progress.past.classes))
             self.warn(f"in what the {seen['learner']} replays, classes starve: {starving}; due to each: {due:.1%}")
+
+    def begin_dreams(self, pool: Pool) -> None:
+        """A pool is going to be filled, or goes on being filled."""
+        kept = pool.kept.accepted
+        self.display.begin_dreams(pool.name, pool.wanted, 0 if kept is None else int(kept.sum()))
+        self.mark = time.monotonic()
+
+    def after_dreams(self, pool: Pool) -> None:
+        """A batch has been dreamt for a pool: look whether to save, and whether to stop."""
+        self.display.step(int(pool.kept.accepted.sum()))
+        if self.engine.checkpoint_minutes and self.machine.any(self.minutes_since_save_are_up()):
+            self.save()
+        if self.asked_to_stop(True):
+            self.save()
+            raise Interrupted
+
+    def end_dreams(self, pool: Pool) -> None:
+        """The pool is complete: write down what it took, and warn of what it lacks."""
+        self.tick()
+        self.display.end()
+        record, names = pool.record, self.assembly.stream.class_names
+        self.dreamt[pool.name] = record
+        self.write("dreamt", source=pool.name, **record)
+        if record["empty"]:
+            empty = ", ".join(names[c] for c in record["empty"])
+            self.warn(
+                f"among {record['drawn']} {pool.name} there is none of {empty}, which {pool.name} will not replay"
+            )
 
     def after_step(self, pictures: int) -> None:
         """Count the step; every so many, write its losses, look whether to save, and whether to stop."""

@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from palimpsest.core.batch import Batch
+from palimpsest.core.batch import Ahead, Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import megabytes
 from palimpsest.core.random import Numbers, Together
@@ -90,12 +90,6 @@ class Chunk:
         """The present step, counted from the chunk's first."""
         return self.batch.step - self.numbers.start * self.period
 
-    @property
-    def precision(self) -> AbstractContextManager:
-        """In which the teacher multiplies while the chunk is drawn."""
-        own = self.batch.ahead.precision == "bf16"
-        return torch.autocast(self.batch.device.type, torch.bfloat16) if own else nullcontext()
-
     def random(self, *name: str) -> Numbers:
         """The numbers of all its periods; each gets what it would get if it were drawn alone."""
         each = [self.batch.at(number).random(*name) for number in self.numbers]
@@ -110,6 +104,12 @@ class Chunk:
         """The same chunk in parts of so many periods."""
         for first in range(0, len(self.numbers), periods):
             yield replace(self, numbers=self.numbers[first : first + periods])
+
+
+def lowered(ahead: Ahead, device: torch.device | str) -> AbstractContextManager:
+    """The precision in which a teacher multiplies while it draws ahead."""
+    own = ahead.precision == "bf16"
+    return torch.autocast(torch.device(device).type, torch.bfloat16) if own else nullcontext()
 
 
 def at_once(source: DrawnAhead, batch: Batch) -> int:
@@ -170,7 +170,7 @@ class Stock:
         """Draw a chunk, in batches of what is drawn at once."""
         self.place, self.items = (), ()  # makes room
         passes = source.denoiser.passes
-        with chunk.precision:
+        with lowered(chunk.batch.ahead, chunk.batch.device):
             parts = [source.imagine(part) for part in chunk.parts(at_once(source, chunk.batch))]
         self.items = parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))
         self.order = source.order(chunk, self.items[0])

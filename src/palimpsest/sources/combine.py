@@ -1,5 +1,10 @@
 """Sources made of sources."""
 
+from dataclasses import dataclass, replace
+
+from palimpsest.core.batch import Batch
+from palimpsest.core.images import Images
+from palimpsest.core.term import Source
 from palimpsest.sources.data import Data
 from palimpsest.streams.pictures import Readable, joined
 
@@ -11,3 +16,45 @@ def union(data: Data, past: Readable) -> Data:
     where there is no past, this is `data` itself.
     """
     return Data(joined((past, data.pictures)), data.flip, data.name) if len(past) else data
+
+
+@dataclass(frozen=True)
+class Part:
+    """A source of pictures that fills a part of each batch only: the rows between two shares of it, from 0 to 1."""
+
+    source: Source
+    first: float
+    last: float
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def gives(self) -> frozenset[str]:
+        return self.source.gives
+
+    @property
+    def exists(self) -> bool:
+        return self.source.exists and self.last > self.first
+
+    @property
+    def is_synthetic(self) -> bool:
+        return getattr(self.source, "is_synthetic", False)
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Those that it is to have, where it is for some alone."""
+        return getattr(self.source, "classes", ())
+
+    def draw(self, batch: Batch) -> Images:
+        """This process's share of the part's rows."""
+        part = batch.part(self.first, self.last)
+        return replace(self.source.draw(part), whole=part.rows)
+
+    def pictures(self, batch: Batch) -> Images:
+        """As the source's."""
+        return self.source.pictures(batch)

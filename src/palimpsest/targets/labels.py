@@ -8,11 +8,14 @@ from torch.nn import functional
 
 from palimpsest.core.images import Images
 from palimpsest.core.term import IMAGES, LABELS
+from palimpsest.models.classifier import only
+
+LEAST = -100.0  # ln p of a class that a teacher does not know; −∞ would be no number where it is weighed
 
 
 @dataclass(frozen=True)
 class Label:
-    """The class number: cross-entropy."""
+    """The class number, or the probabilities of all classes: cross-entropy."""
 
     name: ClassVar[str] = "label"
     head: ClassVar[str] = "logits"
@@ -33,11 +36,13 @@ class Soft:
     −T² Σ p ln q, or reversed −T² Σ q ln p, whose least value is where all of q lies on the teacher's likeliest class.
 
     teacher: a learner with the head `logits`; None before there is one.
+    classes: those that the teacher knows, which alone have a probability; none given: all.
     """
 
     teacher: nn.Module | None
     temperature: float = 2.0
     reverse: bool = False
+    classes: tuple[int, ...] = ()
     name: str = "teacher.soft"
     head: ClassVar[str] = "logits"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES})
@@ -48,7 +53,10 @@ class Soft:
 
     def answer(self, question: Images) -> Tensor:
         """ln p, float (B, classes)."""
-        return (self.teacher({"logits": question})["logits"] / self.temperature).log_softmax(-1)
+        logits = self.teacher({"logits": question})["logits"] / self.temperature
+        if not self.classes:
+            return logits.log_softmax(-1)
+        return only(logits, self.classes).log_softmax(-1).clamp(min=LEAST)
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
         said = (said / self.temperature).log_softmax(-1)

@@ -1,0 +1,181 @@
+"""Pictures that a joint model dreams and labels by itself before a phase begins: replay as JDCL has it (arXiv 2411.08224)."""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from palimpsest.core.batch import Batch
+from palimpsest.core.errors import RequestError
+from palimpsest.core.images import Images
+from palimpsest.core.random import Numbers, permutation
+from palimpsest.core.term import IMAGES, LABELS, TRUE_NOISE
+from palimpsest.diffusion.samplers import Sampler, check_steps
+from palimpsest.models.classifier import only
+from palimpsest.sources.data import Data
+from palimpsest.streams.pictures import Pictures
+
+
+@dataclass
+class Kept:
+    """What a pool holds, and what it took to get it; it changes while the pool is filled, and is part of a checkpoint.
+
+    pixels: uint8 (N, C, H, W).  labels: class numbers int64 (N,).  opinions: the labeller's probabilities (N, classes).
+    drawn: pictures dreamt so far, in so many batches.  accepted: of each class of the pool, int64 (classes of the pool,).
+    closed: it is complete.
+    """
+
+    pixels: Tensor | None = None
+    labels: Tensor | None = None
+    opinions: Tensor | None = None
+    accepted: Tensor | None = None
+    drawn: int = 0
+    batches: int = 0
+    closed: bool = False
+
+    def state(self) -> dict[str, Tensor]:
+        """As tensors, for a checkpoint."""
+        numbers = {"numbers": torch.tensor([self.drawn, self.batches, self.closed])}
+        tensors = {name: getattr(self, name) for name in ("pixels", "labels", "opinions", "accepted")}
+        return numbers | {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state()`."""
+        self.drawn, self.batches, closed = state["numbers"].tolist()
+        self.closed = bool(closed)
+        for name in ("pixels", "labels", "opinions", "accepted"):
+            setattr(self, name, state.get(name))
+
+    def add(self, pixels: Tensor, labels: Tensor, opinions: Tensor) -> None:
+        """More pictures."""
+        new = {"pixels": pixels, "labels": labels, "opinions": opinions}
+        for name, tensor in new.items():
+            old = getattr(self, name)
+            setattr(self, name, tensor if old is None else torch.cat([old, tensor]))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """`count` pictures of each of `classes`, which a frozen model dreams and a frozen model labels.
+
+    The dreamer is not told of what to dream. A dream is kept where its likeliest class is one of `classes` that is not full
+    yet; others are thrown away. Once `most` times as many as are wanted have been dreamt, the classes that are short are
+    filled up with copies of what they have, and a class that has nothing stays empty.
+
+    dreamer: answers about noise; None before there is one.  labeller: answers with logits.
+    soft: labels are the labeller's probabilities, and not its likeliest class.
+    confidence: the least probability of the likeliest class, from 0 to 1.
+    masked: the labeller chooses among `classes` alone; otherwise among all, so that some dreams are of none of them.
+    """
+
+    dreamer: nn.Module | None
+    labeller: nn.Module | None
+    classes: tuple[int, ...]
+    count: int
+    sampler: Sampler
+    soft: bool = False
+    confidence: float = 0.0
+    most: float = 2.0
+    masked: bool = False
+    name: str = "dreams"
+    kept: Kept = field(default_factory=Kept, init=False, compare=False, repr=False)
+    gives: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS, TRUE_NOISE})
+    is_synthetic: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.most < 1 or not 0 <= self.confidence < 1:
+            raise RequestError(
+                f"{self.name}: {self.count} pictures a class, {self.most:g} times as many dreams at the most, and a confidence "
+                f"of {self.confidence:g} were asked for; give 1 or more, 1 or more, and from 0 to less than 1."
+            )
+        if self.dreamer is not None:
+            check_steps(self.sampler.steps, self.dreamer.process.steps)
+
+    def __len__(self) -> int:
+        return self.wanted
+
+    @property
+    def exists(self) -> bool:
+        return self.dreamer is not None and bool(self.classes)
+
+    @property
+    def wanted(self) -> int:
+        """How many pictures it is to hold."""
+        return self.count * len(self.classes)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is nothing more to dream: every class has its pictures, or too many dreams were dreamt."""
+        enough = self.kept.accepted is not None and int(self.kept.accepted.min()) >= self.count
+        return self.kept.closed or enough or self.kept.drawn >= self.most * self.wanted
+
+    @torch.no_grad()
+    def dream(self, random: Numbers, rows: int) -> tuple[Tensor, Tensor]:
+        """New pictures (B, C, H, W) in [−1, 1], and the labeller's probabilities (B, classes). rows: of all processes."""
+        x = self.sampler(self.dreamer, random.normal(rows, *self.dreamer.shape), random, total=rows).clamp(-1, 1)
+        logits = self.labeller.logits(x)
+        return x, (only(logits, self.classes) if self.masked else logits).softmax(-1)
+
+    def take_in(self, x: Tensor, opinions: Tensor) -> None:
+        """Keep what is wanted of dreams (B, C, H, W), in their order."""
+        kept = self.kept
+        sure, labels = opinions.max(-1)
+        if kept.accepted is None:
+            kept.accepted = torch.zeros(len(self.classes), dtype=torch.int64)
+        chosen = []
+        for place, number in enumerate(self.classes):
+            rows = ((labels == number) & (sure >= self.confidence)).nonzero().squeeze(1)
+            rows = rows[: max(self.count - int(kept.accepted[place]), 0)]
+            kept.accepted[place] += len(rows)
+            chosen.append(rows)
+        rows = torch.cat(chosen).sort().values
+        kept.add(((x[rows] + 1) * 127.5).round().to(torch.uint8), labels[rows], opinions[rows])
+        kept.drawn, kept.batches = kept.drawn + len(x), kept.batches + 1
+
+    def close(self, address: tuple) -> None:
+        """Fill up the classes that are short, with copies of what they have in turn."""
+        kept = self.kept
+        if kept.closed:
+            return
+        copies = []
+        for place, number in enumerate(self.classes):
+            rows = (kept.labels == number).nonzero().squeeze(1)
+            short = self.count - int(kept.accepted[place])
+            if short and len(rows):
+                order = permutation((*address, self.name, "copies", number), len(rows)).to(rows.device)
+                copies.append(rows[order].repeat(math.ceil(short / len(rows)))[:short])
+        if copies:
+            rows = torch.cat(copies)
+            kept.add(kept.pixels[rows], kept.labels[rows], kept.opinions[rows])
+        kept.closed = True
+
+    @property
+    def record(self) -> dict:
+        """What was dreamt: how many, of them kept, by class; the share thrown away; classes filled up, and empty ones."""
+        accepted = dict(zip(self.classes, self.kept.accepted.tolist(), strict=True))
+        return {
+            "drawn": self.kept.drawn,
+            "accepted": accepted,
+            "wasted": 1 - sum(accepted.values()) / max(self.kept.drawn, 1),
+            "filled_up": [c for c, count in accepted.items() if 0 < count < self.count],
+            "empty": [c for c, count in accepted.items() if not count],
+        }
+
+    @property
+    def data(self) -> Data:
+        """Its pictures as a set that is drawn from in shuffled epochs."""
+        return Data(Pictures(self.kept.pixels, self.kept.labels), name=self.name)
+
+    def draw(self, batch: Batch) -> Images:
+        """Pictures at the next positions of an endless row of shuffled epochs, labelled by the labeller."""
+        data = self.data
+        drawn = data.draw(batch)
+        return replace(drawn, y=self.kept.opinions[data.rows(batch)[batch.mine]]) if self.soft else drawn
+
+    def pictures(self, batch: Batch) -> Images:
+        """Some of its pictures, as many as the batch has rows or all of them, with their classes."""
+        total = min(batch.size, len(self.kept.labels))
+        rows = batch.random(self.name, "looked at").choice(len(self.kept.labels), total)
+        return Images(*self.data.pictures.take(rows), total=total)
