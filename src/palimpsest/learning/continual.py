@@ -113,6 +113,7 @@ def prepare(pool: Pool, plan: Plan, phase: Phase, progress: Progress, run: Run) 
     if not pool.kept.closed:
         run.begin_dreams(pool)
         fill(pool, progress, address(plan, phase, progress), run.after_dreams)
+        progress.settle()
         run.end_dreams(pool)
 
 

@@ -1,6 +1,6 @@
 """Where a run stands: the place, the learners, the past, and the work in hand."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,20 @@ from palimpsest.sources.pool import Kept
 
 @dataclass
 class Cost:
-    """What training has cost, all processes together. Passes count pictures × forwards; a backward counts 2 forwards."""
+    """What training has cost, all processes together. Passes count pictures × forwards; a backward counts 2 forwards.
 
-    student_passes: int = 0
-    teacher_passes: int = 0
+    A pass through half a network counts for a part of one, so that sums are fractions until they are written down.
+    """
+
+    student_passes: float = 0
+    teacher_passes: float = 0
     seconds: float = 0.0
     peak_memory_bytes: int = 0
+
+    @property
+    def whole(self) -> dict[str, float]:
+        """For results.json: passes in whole numbers."""
+        return asdict(self) | {name: round(getattr(self, name)) for name in ("student_passes", "teacher_passes")}
 
 
 @dataclass
@@ -102,12 +110,12 @@ class Progress:
         """Sum what the learners were asked since the last call, over processes, into the cost. All call it together."""
         cost = self.spending
         if self.work:
-            cost.student_passes += 3 * round(self.machine.sum(taken([self.work.learner])))
-        cost.teacher_passes += round(self.machine.sum(taken(self.teachers)))
+            cost.student_passes += 3 * self.machine.sum(taken([self.work.learner]))
+        cost.teacher_passes += self.machine.sum(taken(self.teachers))
         cost.peak_memory_bytes = max(cost.peak_memory_bytes, self.machine.peak_memory())
 
 
-def taken(learners: list[nn.Module]) -> int:
+def taken(learners: list[nn.Module]) -> float:
     """The pictures that learners were asked about since they were last counted; the count begins anew."""
     passes = sum(learner.passes for learner in learners)
     for learner in learners:

@@ -1,7 +1,6 @@
 """What a run has found out, as results.json holds it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from palimpsest.evaluation.forgetting import summaries
 from palimpsest.runs.assembly import Assembly
@@ -60,9 +59,9 @@ def results_of(assembly: Assembly, measurer: Measurer, tasks: list[dict], finish
         "seed": experiment.seed,
         "finished": finished,
         "allowed_to_remember": list(assembly.remembers),
-        "cost": asdict(progress.cost),
+        "cost": progress.cost.whole,
     }
     if progress.beside:
-        results["cost"]["classifier"] = asdict(progress.beside_cost)
+        results["cost"]["classifier"] = progress.beside_cost.whole
         results["classifier_remembers"] = sorted(assembly.plan.courses[0].keeps)
     return results | measured(assembly.stream, measurer, tasks, finished)

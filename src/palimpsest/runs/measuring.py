@@ -193,6 +193,8 @@ class Measurer:
         with self.machine.autocast():
             batch = Batch(options.replay, 0, address, self.machine.device, self.machine.rank, self.machine.world)
             drawn = source.pictures(batch)
+        if not drawn.total:
+            return None
         labels = None if drawn.y is None else self.machine.gathered(drawn.y)
         return examine_replay(evaluator.labels(self.machine.gathered(drawn.x)), due, labels)
 

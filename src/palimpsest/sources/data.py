@@ -40,7 +40,9 @@ class Data:
         return Images(x, y, total=batch.size)
 
     def rows(self, batch: Batch) -> Tensor:
-        """Row numbers of the global batch, int64 (size,)."""
+        """Row numbers of the global batch, int64 (size,); none of no pictures."""
+        if not (len(self) and batch.size):
+            return torch.zeros(0, dtype=torch.int64, device=self.pictures.index_device)
         count, position, end, pieces = len(self), batch.start, batch.start + batch.size, []
         while position < end:
             epoch, first = divmod(position, count)

@@ -169,9 +169,10 @@ class Pool:
         return Data(Pictures(self.kept.pixels, self.kept.labels), name=self.name)
 
     def draw(self, batch: Batch) -> Images:
-        """Pictures at the next positions of an endless row of shuffled epochs, labelled by the labeller."""
+        """Pictures at the next positions of an endless row of shuffled epochs, as the labeller labelled them; none where
+        none was kept."""
         data = self.data
-        drawn = data.draw(batch)
+        drawn = data.draw(batch if len(data) else replace(batch, size=0))
         return replace(drawn, y=self.kept.opinions[data.rows(batch)[batch.mine]]) if self.soft else drawn
 
     def pictures(self, batch: Batch) -> Images:

@@ -33,7 +33,8 @@ class Label:
 class Soft:
     """A teacher's probabilities at temperature T (Hinton et al. 2015), p = softmax(z_teacher / T), q = softmax(z_θ / T).
 
-    −T² Σ p ln q, or reversed −T² Σ q ln p, whose least value is where all of q lies on the teacher's likeliest class.
+    T² Σ p ln(p/q), which is the soft cross-entropy −T² Σ p ln q of the papers less what the student cannot change, and 0 where
+    both agree. Reversed −T² Σ q ln p, whose least value is where all of q lies on the teacher's likeliest class.
 
     teacher: a learner with the head `logits`; None before there is one.
     classes: those that the teacher knows, which alone have a probability; none given: all.
@@ -60,8 +61,8 @@ class Soft:
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
         said = (said / self.temperature).log_softmax(-1)
-        weighing, weighed = (said, wanted) if self.reverse else (wanted, said)
-        return -(self.temperature**2) * (weighing.exp() * weighed).sum(-1)
+        parts = -said.exp() * wanted if self.reverse else wanted.exp() * (wanted - said)
+        return self.temperature**2 * parts.sum(-1)
 
 
 label = Label()
