@@ -16,9 +16,9 @@ def test_levels_go_from_nearly_clean_to_nearly_noise():
 
 def test_a_model_has_not_moved_away_from_itself_and_has_from_another():
     one, other = tiny_denoiser(1), tiny_denoiser(2)
-    said = predictions(one, X, (0, "a"))
-    assert denoising_error(predictions(one, X, (0, "a")), said) == [0.0] * 10
-    assert all(error > 0 for error in denoising_error(predictions(other, X, (0, "a")), said))
+    said = predictions(one, X, None, (0, "a"))
+    assert denoising_error(predictions(one, X, None, (0, "a")), said) == [0.0] * 10
+    assert all(error > 0 for error in denoising_error(predictions(other, X, None, (0, "a")), said))
 
 
 def test_the_error_is_the_mean_square_at_each_level():
@@ -30,9 +30,9 @@ def test_the_error_is_the_mean_square_at_each_level():
 def test_both_are_asked_about_pictures_noised_by_the_address(monkeypatch):
     """By a reference: x_t = √ᾱ x + √(1 − ᾱ) ε with one ε a level, the same for one address."""
     denoiser, seen = tiny_denoiser(), []
-    monkeypatch.setattr(denoiser, "noise", lambda x_t, t: seen.append((x_t, t)) or x_t)
-    predictions(denoiser, X, (0, "a"))
-    predictions(denoiser, X, (0, "a"))
+    monkeypatch.setattr(denoiser, "noise", lambda x_t, t, y: seen.append((x_t, t)) or x_t)
+    predictions(denoiser, X, None, (0, "a"))
+    predictions(denoiser, X, None, (0, "a"))
     for (x_t, t), (again, _) in zip(seen[:10], seen[10:], strict=True):
         assert torch.equal(x_t, again)
         signal, noise = denoiser.process.levels(t)

@@ -97,7 +97,7 @@ def test_denoising_error_is_taken_against_the_first_model_that_knew_the_task(tmp
     first, last = (open_pipeline(run.path / "models" / f"task_{k}")[0] for k in (1, 3))
     stream = open_stream(StreamOptions(**tables["stream"]), 0, "cpu")
     x = stream.tasks[0].test.take(some(stream.tasks[0].test, 6))[0]
-    said = [predictions(model, x, (0, "denoising error", 1)) for model in (last, first)]
+    said = [predictions(model, x, None, (0, "denoising error", 1)) for model in (last, first)]
     assert tasks[2]["denoising_error"]["errors"][0] == denoising_error(*said)
 
 

@@ -53,3 +53,20 @@ def test_a_probe_takes_a_chunk_or_a_few_steps(strategy, steps):
     (stretch,) = probed(strategy, steps)
     assert stretch.chunk <= steps
     assert stretch.taken <= max(3 * stretch.chunk, ENOUGH + 2 * stretch.chunk)
+
+
+def test_the_dreams_of_a_pool_are_counted_and_only_a_few_are_dreamt():
+    """The second task of two classes each: 2 × 1000 dreams of 40 steps and a look at each, in batches of what is drawn at
+    once; beside a local phase and a global one in two parts."""
+    experiment = resolve(tiny(), "jdcl", {"teacher_steps": 40}, {"training.steps": 30, "engine.dream_batch": 100})
+    assembly = assemble(experiment)
+    plan, progress = assembly.plan, assembly.progress
+    turn_page(plan, open_task(plan, progress, assembly.stream.tasks[0]), progress)
+    stretches = probe_task(plan, progress, assembly.stream.tasks[1])
+    phases, dreams = ([each for each in stretches if each.learns is learns] for learns in (True, False))
+    assert [phase.steps for phase in phases] == [30, 10, 20] and [each.steps for each in dreams] == [20, 20]
+    share = progress.learners["joint"].share_of_encoder
+    for each in dreams:
+        assert each.seconds > 0
+        assert each.teacher_passes == pytest.approx(100 * 40 * (1 + share / 2)), "the look is counted once in two steps"
+    assert not progress.pools

@@ -15,8 +15,10 @@ def spread_levels(steps: int) -> list[int]:
 
 
 @torch.no_grad()
-def predictions(denoiser: Denoiser, x: Tensor, address: Address) -> Tensor:
+def predictions(denoiser: Denoiser, x: Tensor, y: Tensor | None, address: Address) -> Tensor:
     """The noise that a denoiser sees in pictures x (N, C, H, W) in [-1, 1] at each of the levels: (levels, N, C, H, W).
+
+    y: their classes int64 (N,), for a denoiser that is told of them.
 
     The noise that is added comes from the address: two denoisers asked with one address see the same inputs.
     """
@@ -24,7 +26,7 @@ def predictions(denoiser: Denoiser, x: Tensor, address: Address) -> Tensor:
     for level in spread_levels(process.steps):
         noise = torch.randn(x.shape, generator=generator(*address, level, device=x.device), device=x.device)
         t = torch.full((len(x),), level, dtype=torch.int64, device=x.device)
-        said.append(denoiser.noise(process.add_noise(x, noise, t), t).cpu())
+        said.append(denoiser.noise(process.add_noise(x, noise, t), t, y).cpu())
     return torch.stack(said)
 
 

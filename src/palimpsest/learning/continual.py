@@ -108,10 +108,12 @@ def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
 def prepare(pool: Pool, plan: Plan, phase: Phase, progress: Progress, run: Run) -> None:
     """Fill a pool that the phase draws from, unless the phase before has done it; while probing, with a first batch."""
     take_over(pool, progress)
+    if pool.kept.closed:
+        return
+    run.begin_dreams(pool)
     if plan.lengths is not None:
         pretend(pool)
-    if not pool.kept.closed:
-        run.begin_dreams(pool)
+    else:
         fill(pool, progress, address(plan, phase, progress), run.after_dreams)
         progress.settle()
         run.end_dreams(pool)
@@ -141,19 +143,19 @@ def start(plan: Plan, phase: Phase, progress: Progress) -> None:
 
 def take_up(phase: Phase, progress: Progress) -> None:
     """Give the work what it goes on from: the checkpoint's, that of the phase before, or the last task's optimizer state."""
-    work, carried = progress.work, progress.carried.pop(phase.learner, {})
+    work, carried = progress.work, progress.carried.pop(phase.learner, None)
     if progress.pending:
         work.load(below(progress.pending, "work."))
         progress.meter.load(below(progress.pending, "meter."))
         progress.pending = {}
-    elif phase.goes_on and not carried:
+    elif phase.goes_on and carried is None:
         raise RequestError(
             f'phase "{phase.name}" of task {progress.task} goes on with a descent at {phase.span[0]:g}, and no phase before it '
             f"has begun one; let the {phase.learner} first have a phase from 0 to {phase.span[0]:g}."
         )
     elif phase.goes_on:
         work.load(carried)
-    elif work.options.keep_optimizer_state:
+    elif carried is not None and work.options.keep_optimizer_state:
         work.load_optimizer(below(carried, "optimizer."))
 
 

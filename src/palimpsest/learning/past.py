@@ -141,8 +141,8 @@ class Past:
 
     @property
     def denoiser(self) -> Teacher:
-        """The previous denoiser."""
-        return self.teacher("denoiser")
+        """The previous denoiser, whether it is told of classes or not."""
+        return self.teacher("conditional_denoiser" if "conditional_denoiser" in self.learners else "denoiser")
 
     @property
     def joint(self) -> Teacher:
@@ -182,8 +182,9 @@ class Past:
         return self.teachers.get(learner, Teacher())
 
     def dreams(self, steps: int, sampler: str = "ddim", reuse: int = 1) -> Dreams:
-        """Pictures that the previous denoiser samples, each of them used `reuse` times."""
-        return Dreams(self.denoiser.learner, Sampler(sampler, steps), reuse)
+        """Pictures that the previous denoiser samples, of past classes if it is told of them, each used `reuse` times."""
+        classes = tuple(dict.fromkeys(self.classes)) if "conditional_denoiser" in self.learners else None
+        return Dreams(self.denoiser.learner, Sampler(sampler, steps), reuse, classes)
 
     def trajectories(self, steps: int, sampler: str = "ddim", **dials: float | bool) -> Trajectories:
         """Points on the previous denoiser's sampling paths, with what it said there; dials as in `Trajectories`."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -58,9 +59,13 @@ class Classifier(nn.Module):
 
 def only(logits: Tensor, classes: Sequence[int]) -> Tensor:
     """Logits (B, all classes) with no probability outside `classes`."""
-    outside = torch.ones(logits.shape[-1], dtype=torch.bool, device=logits.device)
-    outside[list(classes)] = False
-    return logits.masked_fill(outside, -torch.inf)
+    return logits.masked_fill(outside(logits.shape[-1], tuple(classes), logits.device), -torch.inf)
+
+
+@lru_cache(maxsize=8)  # copying it to a device waits for it
+def outside(count: int, classes: tuple[int, ...], device: torch.device) -> Tensor:
+    """Of each of `count` classes whether it is none of `classes`, bool (count,)."""
+    return torch.tensor([number not in classes for number in range(count)], device=device)
 
 
 def build_classifier(

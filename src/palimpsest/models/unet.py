@@ -15,9 +15,10 @@ DOWN_BLOCKS = ("DownBlock2D", "AttnDownBlock2D")
 UP_BLOCKS = ("UpBlock2D", "AttnUpBlock2D")
 
 
-def build_unet(options: UNetOptions, shape: tuple[int, int, int], seed: int = 0) -> "UNet2DModel":
+def build_unet(options: UNetOptions, shape: tuple[int, int, int], seed: int = 0, classes: int = 0) -> "UNet2DModel":
     """A `diffusers.UNet2DModel` for pictures of `shape` (C, H, W), with initial weights from `seed`.
 
+    classes: how many it is told of, each by an embedding that is added to the noise level's; 0: it is unconditional.
     Raises RequestError where the picture cannot be halved as often as the network has levels, where the groups of the
     normalisation do not divide a width, or where a block type is unknown.
     """
@@ -33,6 +34,7 @@ def build_unet(options: UNetOptions, shape: tuple[int, int, int], seed: int = 0)
             out_channels=shape[0],
             down_block_types=down,
             up_block_types=up,
+            num_class_embeds=classes or None,
             **options.model_dump(exclude={"down_block_types", "up_block_types"}),
         )
 

@@ -61,6 +61,10 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
         raise unknown("learner", experiment.learner, BUILDERS)
     machine = find_machine(experiment.engine)
     given = open_pipeline(Path(experiment.model)) if experiment.model else None
+    if given and given[0].conditional:
+        raise RequestError(
+            f"the model in {experiment.model} is told of classes, and only unconditional ones can be taught on."
+        )
     if stream is None:
         options = fitting(experiment.stream, given[0].shape) if given else experiment.stream
         stream = open_stream(options, experiment.seed, machine.device)
@@ -119,11 +123,22 @@ def build_learner(name: str, experiment: Experiment, stream: Stream) -> nn.Modul
     return BUILDERS[name](experiment, stream)
 
 
-def new_denoiser(experiment: Experiment, stream: Stream) -> Denoiser:
-    """An untrained denoiser for the stream's pictures."""
+def new_denoiser(experiment: Experiment, stream: Stream, classes: int = 0) -> Denoiser:
+    """An untrained denoiser for the stream's pictures; one that is told of `classes`, where there are any."""
     options = experiment.diffusion
-    network = build_unet(experiment.denoiser, stream.shape, experiment.seed)
-    return Denoiser(network, make_process(options), stream.shape, predicts=options.predicts, clip_range=options.clamp)
+    return Denoiser(
+        build_unet(experiment.denoiser, stream.shape, experiment.seed, classes),
+        make_process(options),
+        stream.shape,
+        predicts=options.predicts,
+        clip_range=options.clamp,
+        conditional=bool(classes),
+    )
+
+
+def new_conditional_denoiser(experiment: Experiment, stream: Stream) -> Denoiser:
+    """An untrained denoiser that is told of which of the stream's classes a picture is."""
+    return new_denoiser(experiment, stream, len(stream.class_names))
 
 
 def new_classifier(experiment: Experiment, stream: Stream) -> Classifier:
@@ -139,6 +154,7 @@ def new_joint(experiment: Experiment, stream: Stream) -> Joint:
 
 BUILDERS: dict[str, Callable[[Experiment, Stream], nn.Module]] = {
     "denoiser": new_denoiser,
+    "conditional_denoiser": new_conditional_denoiser,
     "classifier": new_classifier,
     "joint": new_joint,
 }

@@ -1,10 +1,11 @@
 """Samples by fixed noise, on one process or many."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from palimpsest.core.random import Random
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler, check_steps
 from palimpsest.evaluation.options import EvaluationOptions
@@ -30,10 +31,11 @@ def draw_samples(
     address: tuple,
     machine: Machine,
     check: Callable[[int], None] = lambda drawn: None,
+    classes: Sequence[int] = (),
 ) -> Tensor:
     """`count` samples (count, C, H, W) on the CPU, float32 in [-1, 1]; the processes share each batch.
 
-    check: is told before each batch how many are drawn, and may raise.
+    classes: which a conditional denoiser is asked for, in turn.  check: is told before each batch how many are drawn, and may raise.
     """
     parts = []
     for first in range(0, count, batch):
@@ -42,6 +44,16 @@ def draw_samples(
         random = machine.random(*address, first)
         noise = random.normal(rows, *denoiser.shape)
         with machine.autocast():
-            mine = sampler(denoiser, noise, random, total=rows)
+            mine = sampler(denoiser, noise, random, y=in_turn(classes, first, random, rows, denoiser), total=rows)
         parts.append(machine.gathered(mine).cpu())
     return torch.cat(parts).clamp(-1, 1)
+
+
+def in_turn(classes: Sequence[int], first: int, random: Random, rows: int, denoiser: Denoiser) -> Tensor | None:
+    """The classes of this process's rows of samples `first` ... `first + rows`; None where nothing is told of classes."""
+    if not denoiser.conditional:
+        return None
+    known = torch.tensor(
+        list(classes) or range(denoiser.network.config.num_class_embeds), device=random.generator.device
+    )
+    return random.mine(known[torch.arange(first, first + rows, device=known.device) % len(known)])

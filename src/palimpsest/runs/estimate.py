@@ -100,7 +100,7 @@ def estimate_cost(assembly: Assembly) -> Estimate:
     for task in plan.stream.tasks:
         if task.number <= 2:
             probed = probe_task(plan, progress, task)
-        counted = walk(plan, progress, task, {}).stretches
+        counted = walk(plan, progress, task, {}).all
         stretches += [replace(like, steps=each.steps) for like, each in zip(probed, counted, strict=True)]
         turn_page(plan, open_task(plan, progress, task), progress)
     own, beside = Total.of(stretches, beside=False), Total.of(stretches, beside=True)
@@ -134,7 +134,7 @@ class Total:
         """All phases of the strategy's own learners, or all of the one beside them."""
         chosen = [each for each in stretches if each.beside == beside]
         return cls(
-            steps=sum(each.steps for each in chosen),
+            steps=sum(each.steps for each in chosen if each.learns),
             seconds=sum(each.steps * each.seconds for each in chosen if each.steps),
             student_passes=sum(each.steps * each.student_passes for each in chosen),
             teacher_passes=sum(each.steps * each.teacher_passes for each in chosen),
@@ -154,10 +154,11 @@ def flops_of_pass(learner: nn.Module) -> int:
     """Floating point operations of one picture going forward once."""
     device = next(learner.parameters()).device
     x = torch.zeros(1, *learner.shape, device=device)
-    noised = Noised(x, torch.zeros(1, dtype=torch.int64, device=device))
-    questions = {"noise": noised, "logits": Images(x)}
+    zero = torch.zeros(1, dtype=torch.int64, device=device)
+    noised = Noised(x, zero, zero)
+    question = {"noise": noised, "logits": Images(x)}[learner.heads[0]]  # what a pass is counted in
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        learner({head: questions[head] for head in learner.heads})
+        learner({learner.heads[0]: question})
     return counter.get_total_flops()
 
 

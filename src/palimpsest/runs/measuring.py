@@ -98,7 +98,7 @@ class Measurer:
             last = task.number == len(self.yardstick.stream)
             samplers = {"": self.sampler} | ({LONG: self.long_sampler} if last and self.long_sampler else {})
             for suffix, sampler in samplers.items():
-                samples = self.draw(generator, sampler, check)
+                samples = self.draw(generator, sampler, task, check)
                 if self.machine.main:
                     self.of_samples(found, task, samples, suffix)
             if self.machine.main:
@@ -107,10 +107,12 @@ class Measurer:
             self.of_classifier(found, task, classifier)
         return found
 
-    def draw(self, denoiser: Denoiser, sampler: Sampler, check: Callable[[int], None]) -> Tensor:
-        """Samples (N, C, H, W) in [-1, 1] on the CPU, from the same noise for every task and sampler."""
+    def draw(self, denoiser: Denoiser, sampler: Sampler, task: Task, check: Callable[[int], None]) -> Tensor:
+        """Samples (N, C, H, W) in [-1, 1] on the CPU, from the same noise for every task and sampler; where the denoiser is
+        told of classes, of all that have been seen, in turn."""
         address, batch = (self.seed, "evaluation"), self.yardstick.options.batch
-        return draw_samples(denoiser, sampler, self.count, batch, address, self.machine, check)
+        seen = self.yardstick.stream.seen(task.number)
+        return draw_samples(denoiser, sampler, self.count, batch, address, self.machine, check, seen)
 
     def of_samples(self, found: Found, task: Task, samples: Tensor, suffix: str) -> None:
         """The measures of samples against real pictures of the classes seen so far, and the sheet."""
@@ -159,7 +161,7 @@ class Measurer:
             if pictures is None:
                 return
             address = (self.seed, "denoising error", earlier.number)
-            present = predictions(denoiser, pictures, address)
+            present = predictions(denoiser, *pictures, address)
             if earlier is task:
                 self.first[task.number] = present
             elif earlier.number not in self.first:  # after an interruption
@@ -168,7 +170,7 @@ class Measurer:
                         f"no denoising error: the model of task {earlier.number} is not there any more"
                     )
                     return
-                self.first[earlier.number] = predictions(first, pictures, address)
+                self.first[earlier.number] = predictions(first, *pictures, address)
             errors.append(denoising_error(present, self.first[earlier.number]))
         if errors := errors[:-1]:
             found.facts["denoising_error"] = {"levels": spread_levels(denoiser.process.steps), "errors": errors}

@@ -41,8 +41,8 @@ class Pipeline:
 def open_pipeline(folder: Path) -> tuple[Denoiser, Pipeline]:
     """The denoiser in a pipeline folder, with its own betas, prediction type and range, and what goes with it.
 
-    Raises RequestError, saying what is there instead, for anything but an unconditional pixel pipeline. The folder is
-    only read; weights must be safetensors.
+    A network with class embeddings is a class-conditional denoiser. Raises RequestError, saying what is there instead, for
+    anything but a pixel pipeline. The folder is only read; weights must be safetensors.
     """
     import diffusers
 
@@ -59,10 +59,13 @@ def open_pipeline(folder: Path) -> tuple[Denoiser, Pipeline]:
     except (OSError, ValueError) as error:
         raise RequestError(f"the model in {folder} cannot be opened: {str(error).splitlines()[0]}") from error
     if network.config.in_channels != network.config.out_channels or network.config.class_embed_type:
-        raise RequestError(f"the network in {folder} is conditional or learns its variance; this works on {LEGAL}.")
+        raise RequestError(
+            f"the network in {folder} is conditional on more than a class or learns its variance; this works on {LEGAL}."
+        )
     process, predicts, clip_range = read_process(scheduler)
     shape = (network.config.in_channels, *picture_size(network, folder))
-    denoiser = Denoiser(network, process, shape, predicts=predicts, clip_range=clip_range)
+    told = bool(network.config.num_class_embeds)
+    denoiser = Denoiser(network, process, shape, predicts=predicts, clip_range=clip_range, conditional=told)
     return denoiser.eval(), Pipeline(index["_class_name"], scheduler)
 
 

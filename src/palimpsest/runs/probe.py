@@ -17,6 +17,7 @@ from palimpsest.streams.stream import Task
 
 WARM_UP = 2  # steps that are not counted
 ENOUGH = 24  # counted steps of a probe
+FEW = 2  # steps of dreams that are timed
 MOST_SECONDS = 4.0  # that a probe takes beyond the first counted step
 
 
@@ -24,6 +25,7 @@ MOST_SECONDS = 4.0  # that a probe takes beyond the first counted step
 class Stretch:
     """A phase, probed: its learner, how many steps it would have, what one step takes in seconds and passes.
 
+    learns: False where its steps are batches of dreams.
     chunk: steps between two drawings ahead. Only whole chunks are counted, so that each drawing counts as often as in a run.
     times: when it began, and when each step ended.
     """
@@ -32,6 +34,7 @@ class Stretch:
     beside: bool
     steps: int
     chunk: int = 1
+    learns: bool = True
     times: list[float] = field(default_factory=list)
     student_passes: float = 0.0
     teacher_passes: float = 0.0
@@ -59,11 +62,19 @@ class Probe:
     """Stands in for a run: notes how long the steps of each phase take, and how many there would be.
 
     plan: the real one, which says how long a phase is.
+    dreams: what it takes to fill the pools of phases, a batch counting as a step.
     """
 
     plan: Plan
     progress: Progress
+    timed: bool = True
     stretches: list[Stretch] = field(default_factory=list)
+    dreams: list[Stretch] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[Stretch]:
+        """Phases, and the filling of pools."""
+        return self.stretches + self.dreams
 
     def begin(self, phase: Phase) -> None:
         descent, machine = self.plan.descent(phase), self.progress.machine
@@ -89,7 +100,19 @@ class Probe:
         done.student_passes = (spending.student_passes - before.student_passes) / done.taken
         done.teacher_passes = (spending.teacher_passes - before.teacher_passes) / done.taken
 
-    def begin_dreams(self, pool: Pool) -> None: ...
+    def begin_dreams(self, pool: Pool) -> None:
+        """Time a batch of dreams, of few steps; at the least so many are dreamt as are wanted."""
+        rows, short = self.progress.machine.ahead.rows or pool.wanted, min(FEW, pool.sampler.steps)
+        batches, ratio = math.ceil(pool.wanted / rows), pool.sampler.steps / short
+        done = Stretch(self.progress.training, self.progress.is_beside, batches, chunk=ENOUGH, learns=False)
+        self.dreams.append(done)
+        began, before = time.perf_counter(), sum(teacher.passes for teacher in self.progress.teachers)
+        if self.timed:
+            numbers = self.progress.machine.random("probe", pool.name)
+            replace(pool, sampler=replace(pool.sampler, steps=short)).dream(numbers, rows)
+            self.progress.machine.synchronize()
+        done.times += [0.0, (time.perf_counter() - began) * ratio]
+        done.teacher_passes = (sum(teacher.passes for teacher in self.progress.teachers) - before) * ratio
 
     def after_dreams(self, pool: Pool) -> None: ...
 
@@ -109,7 +132,7 @@ def probe_task(plan: Plan, progress: Progress, task: Task) -> list[Stretch]:
     affordable = min(int(MOST_SECONDS / seconds), enough, *(stretch.steps // stretch.chunk for stretch in stretches))
     if affordable > 1:
         probe = walk(plan, progress, task, whole_chunks(stretches, affordable))
-    return probe.stretches
+    return probe.all
 
 
 def whole_chunks(stretches: Sequence[Stretch], count: int) -> dict[str, int]:
@@ -124,7 +147,7 @@ def whole_chunks(stretches: Sequence[Stretch], count: int) -> dict[str, int]:
 
 def walk(plan: Plan, progress: Progress, task: Task, steps: Mapping[str, int]) -> Probe:
     """Learn a task with so many steps a phase of each learner, none where it is not named, and forget that it happened."""
-    probe = Probe(plan, progress)
+    probe = Probe(plan, progress, timed=any(steps.values()))
     learn(replace(plan, lengths=steps), open_task(plan, progress, task), progress, probe)
     progress.trained, progress.phase, progress.step, progress.finished = False, 0, 0, []
     return probe

@@ -83,10 +83,10 @@ class Yardstick:
             self.held[task.number] = near, tests.labels[rows.to(tests.labels.device)].cpu()
         return self.held[task.number]
 
-    def probes(self, task: Task) -> Tensor | None:
-        """A few test pictures of a task, on the device, at which models of before and after are compared."""
+    def probes(self, task: Task) -> tuple[Tensor, Tensor] | None:
+        """A few test pictures of a task and their classes, on the device, at which models of before and after are compared."""
         rows = some(task.test, self.options.denoising)
-        return task.test.take(rows)[0] if len(rows) else None
+        return task.test.take(rows) if len(rows) else None
 
 
 def make_yardstick(

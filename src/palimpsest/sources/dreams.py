@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import ClassVar
 
 import torch
@@ -11,13 +12,19 @@ from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
 from palimpsest.core.random import Numbers
-from palimpsest.core.term import IMAGES, NOISED, TRUE_NOISE
+from palimpsest.core.term import IMAGES, LABELS, NOISED, TRUE_NOISE
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler, check_steps, halfway
 from palimpsest.sources.ahead import FLOAT, Chunk, Stock, in_turn
 
 WINDOW = 8  # reused dreams that a row of the batch chooses from
 COPIES = 8  # of a picture, at the highest while it is drawn: x, ε, x̂₀, noise, products
+
+
+@lru_cache(maxsize=4)  # copying them to a device waits for it
+def numbers(classes: tuple[int, ...], device: torch.device) -> Tensor:
+    """Class numbers int64 (N,) on a device."""
+    return torch.tensor(classes, device=device)
 
 
 @dataclass(frozen=True)
@@ -27,14 +34,16 @@ class Dreams:
     denoiser: the teacher; None before there is one.
     reuse: r, how often each picture is drawn. Once, and new ones in every step, is what the literature does. Row i of the
         batches of 8 r steps takes each of its 8 dreams r times, in random order.
+    classes: of which a conditional teacher dreams, each as likely as the others; they are the dreams' labels. None: the
+        teacher is not told of classes.
     """
 
     denoiser: Denoiser | None
     sampler: Sampler
     reuse: int = 1
+    classes: tuple[int, ...] | None = None
     name: str = "dreams"
     stock: Stock = field(default_factory=Stock, init=False, compare=False, repr=False)
-    gives: ClassVar[frozenset[str]] = frozenset({IMAGES, TRUE_NOISE})
     is_synthetic: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -46,6 +55,10 @@ class Dreams:
     @property
     def exists(self) -> bool:
         return self.denoiser is not None
+
+    @property
+    def gives(self) -> frozenset[str]:
+        return frozenset({IMAGES, TRUE_NOISE} if self.classes is None else {IMAGES, TRUE_NOISE, LABELS})
 
     @property
     def period(self) -> int:
@@ -65,23 +78,26 @@ class Dreams:
 
     @torch.no_grad()
     def draw(self, batch: Batch) -> Images:
-        """Samples in [-1, 1], as the sampler leaves them: neither rounded nor labelled."""
-        (x,) = self.stock.take(self, batch)
-        return Images(x, total=batch.size)
+        """Samples in [-1, 1], as the sampler leaves them, not rounded; their classes where they were asked for."""
+        return Images(*self.stock.take(self, batch), total=batch.size)
 
     @torch.no_grad()
     def pictures(self, batch: Batch) -> Images:
         """New samples, past the stock."""
-        return Images(self.sample(batch.random(self.name), batch.size), total=batch.size)
+        return Images(*self.sample(batch.random(self.name), batch.size), total=batch.size)
 
-    def sample(self, random: Numbers, rows: int) -> Tensor:
-        """New pictures. rows: of all processes."""
+    def sample(self, random: Numbers, rows: int) -> tuple[Tensor, ...]:
+        """New pictures, and their classes where there are any. rows: of all processes."""
         noise = random.normal(rows, *self.denoiser.shape)
-        return self.sampler(self.denoiser, noise, random, total=rows)
+        if self.classes is None:
+            return (self.sampler(self.denoiser, noise, random, total=rows),)
+        known = numbers(self.classes, noise.device)
+        y = known[random.integers(len(known), rows)]
+        return self.sampler(self.denoiser, noise, random, y=y, total=rows), y
 
-    def imagine(self, chunk: Chunk) -> tuple[Tensor]:
-        """A picture for each row of each period."""
-        return (chunk.by_period(self.sample(chunk.random(self.name), chunk.rows)),)
+    def imagine(self, chunk: Chunk) -> tuple[Tensor, ...]:
+        """A picture for each row of each period, and its class where there is one."""
+        return tuple(chunk.by_period(kind) for kind in self.sample(chunk.random(self.name), chunk.rows))
 
     def order(self, chunk: Chunk, items: Tensor) -> Tensor:
         """One picture after the other; where they are used again, as often all of them, shuffled."""
