@@ -24,7 +24,8 @@ QUICK = {"strategy": "jdcl", "alpha": 0.1, "per_class": 6, "teacher_steps": 2, "
 
 
 def train(place, **options):
-    tables = tiny(**HEAD, training={"steps": 6, "average": options.pop("average", 0.9)}, **options.pop("sections", {}))
+    training = {"steps": 6, "average": 0.9}
+    tables = tiny(**HEAD | options.pop("sections", {}), training=training)
     return palimpsest.train(tables, out=place, display=QUIET, **QUICK | options)
 
 
@@ -227,3 +228,29 @@ def test_wrong_options_are_refused_before_anything_is_written(options, sentence,
     with pytest.raises(RequestError, match=sentence):
         train(tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
+
+
+def test_in_one_stage_real_pictures_of_new_classes_stand_beside_dreams_of_old_ones():
+    """Three old classes and a new one: 3/4 of a batch are dreams. There is no specialist (reference, 1.10)."""
+    (phase,) = phases(frozen(a_joint_model(1)), two_stage=False, warm_up=0.0)
+    old = "dreams of old classes"
+    assert weights_of(phase) == pytest.approx(
+        {
+            f"{old} × teacher.noise": 1.5,
+            f"{old} × true_noise": 0.75,
+            "data × true_noise": 0.25,
+            f"{old} × teacher.soft": 0.0015,
+            f"{old} × label": 0.00075,
+            "data × label": 0.00025,
+        }
+    )
+
+
+@pytest.mark.parametrize("options", [{"two_stage": False}, {"distil": "none", "beta": 1.0}])
+def test_each_ablation_runs(options, tmp_path):
+    assert train(tmp_path / "run", **options).results["finished"]
+
+
+def test_separate_networks_run(tmp_path):
+    run = train(tmp_path / "run", sections={"joint": {"body": "cnn"}})
+    assert learnt(run).options.body == "cnn"

@@ -6,7 +6,7 @@ import torch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
 from palimpsest.core.random import Random, generator
-from palimpsest.models.joint import Joint, build_joint, encoder_maps, feature_width, save_head, with_head
+from palimpsest.models.joint import Joint, build_joint, encoder_maps, feature_width, features, save_head, with_head
 from palimpsest.models.options import JointOptions, UNetOptions
 from palimpsest.models.unet import build_unet, parameter_count
 from tests.tiny import same, tiny_denoiser
@@ -74,7 +74,7 @@ def test_the_encoder_alone_gives_what_the_whole_network_has_on_its_way_bit_for_b
     assert len(maps) == len(seen)
     assert all(torch.equal(one, other) for one, other in zip(maps, seen, strict=True))
     averages = torch.cat([found.mean((2, 3)) for found in seen], 1)
-    assert torch.equal(joint.features(x), averages)
+    assert torch.equal(features(joint.network, x), averages)
 
 
 def test_both_heads_learn_in_one_body():
@@ -101,11 +101,11 @@ def test_each_head_is_posed_its_own_view():
 
 def test_an_encoder_pass_counts_for_its_share_of_the_operations():
     joint = a_joint_model()
-    assert 0.2 < joint.share_of_encoder < 0.6
+    assert 0.2 < joint.share_of_looking < 0.6
     joint.noise(torch.zeros(5, 1, 8, 8), 3)
     assert joint.passes == 5
     joint.logits(torch.zeros(10, 1, 8, 8))
-    assert joint.passes == pytest.approx(5 + 10 * joint.share_of_encoder)
+    assert joint.passes == pytest.approx(5 + 10 * joint.share_of_looking)
     joint.logits(torch.zeros(0, 1, 8, 8))
     joint.passes = 0
     assert joint.passes == 0
@@ -126,3 +126,15 @@ def test_a_saved_head_opens_again_and_a_broken_one_is_refused(tmp_path):
     with pytest.raises(RequestError, match="the head in .* cannot be opened"):
         with_head(tiny_denoiser(1), tmp_path)
     assert with_head(tiny_denoiser(1), tmp_path / "elsewhere") is None
+
+
+@pytest.mark.parametrize("body", ["cnn", "resnet18"])
+def test_a_network_apart_shares_nothing_with_the_generator(body, tmp_path):
+    joint = build_joint(tiny_denoiser(), JointOptions(body=body), ["a", "b", "c"], 0)
+    said = joint({"logits": Images(torch.randn(4, 1, 8, 8))})["logits"]
+    assert said.shape == (4, 3)
+    said.sum().backward()
+    assert all(parameter.grad is None for parameter in joint.denoiser.parameters())
+    assert joint.passes > 0
+    save_head(joint, tmp_path)
+    assert same(joint, with_head(tiny_denoiser(), tmp_path))

@@ -65,7 +65,7 @@ def test_the_dreams_of_a_pool_are_counted_and_only_a_few_are_dreamt():
     stretches = probe_task(plan, progress, assembly.stream.tasks[1])
     phases, dreams = ([each for each in stretches if each.learns is learns] for learns in (True, False))
     assert [phase.steps for phase in phases] == [30, 10, 20] and [each.steps for each in dreams] == [20, 20]
-    share = progress.learners["joint"].share_of_encoder
+    share = progress.learners["joint"].share_of_looking
     for each in dreams:
         assert each.seconds > 0
         assert each.teacher_passes == pytest.approx(100 * 40 * (1 + share / 2)), "the look is counted once in two steps"

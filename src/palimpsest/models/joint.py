@@ -16,7 +16,9 @@ from palimpsest.core.images import Images, Noised
 from palimpsest.core.random import Random, seed_of
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.process import Process
+from palimpsest.models.cnn import CNN
 from palimpsest.models.options import JointOptions
+from palimpsest.models.resnet import resnet18
 
 STEM = "joint_head"
 SLOPE = 0.2  # of the head's LeakyReLU, as published
@@ -38,12 +40,7 @@ class Joint(nn.Module):
     def __init__(self, denoiser: Denoiser, options: JointOptions, classes: Sequence[str]) -> None:
         super().__init__()
         self.denoiser, self.options, self.classes = denoiser, options, tuple(classes)
-        self.classify = nn.Sequential(
-            nn.Linear(feature_width(self.network), options.head_width),
-            nn.LeakyReLU(SLOPE),
-            nn.Dropout(options.head_dropout),
-            nn.Linear(options.head_width, len(self.classes)),
-        )
+        self.classify = make_classifying(options, denoiser, len(self.classes))
         self.looked = 0
 
     @property
@@ -74,20 +71,21 @@ class Joint(nn.Module):
     @property
     def passes(self) -> float:
         """Pictures that it has been asked about, in passes through the whole U-Net."""
-        return self.denoiser.passes + self.looked * self.share_of_encoder if self.looked else self.denoiser.passes
+        return self.denoiser.passes + self.looked * self.share_of_looking if self.looked else self.denoiser.passes
 
     @passes.setter
     def passes(self, count: float) -> None:
         self.denoiser.passes, self.looked = count, 0
 
     @cached_property
-    def share_of_encoder(self) -> float:
-        """Operations of the way down and the middle, of those of the whole U-Net."""
+    def share_of_looking(self) -> float:
+        """Operations of a look at a clean picture, of those of a pass through the whole U-Net."""
         with torch.device("meta"):
             network = type(self.network).from_config(self.network.config)
+            classify = make_classifying(self.options, self.denoiser, len(self.classes)).eval()
         x, t = torch.zeros(1, *self.shape, device="meta"), torch.zeros(1, dtype=torch.int64, device="meta")
         counts = []
-        for pass_ in (lambda: encoder_maps(network, x, t), lambda: network(x, t)):
+        for pass_ in (lambda: self.seen(network, classify, x), lambda: network(x, t)):
             with FlopCounterMode(display=False) as counter, torch.no_grad():
                 pass_()
             counts.append(counter.get_total_flops())
@@ -109,14 +107,13 @@ class Joint(nn.Module):
     def logits(self, x: Tensor) -> Tensor:
         """Logits float32 (B, classes) of pictures (B, C, H, W) in [−1, 1]; B may be 0."""
         if not len(x):  # through the network all the same, see `Denoiser.nothing`
-            return self.classify(self.features(x.new_zeros(1, *self.shape)))[:0].float()
+            return self.seen(self.network, self.classify, x.new_zeros(1, *self.shape))[:0].float()
         self.looked += len(x)
-        return self.classify(self.features(x)).float()
+        return self.seen(self.network, self.classify, x).float()
 
-    def features(self, x: Tensor) -> Tensor:
-        """The averages over places of all encoder and middle feature maps, (B, width), of clean pictures (B, C, H, W)."""
-        t = torch.zeros(len(x), dtype=torch.int64, device=x.device)
-        return torch.cat([found.mean((2, 3)) for found in encoder_maps(self.network, x, t)], 1)
+    def seen(self, network: nn.Module, classify: nn.Module, x: Tensor) -> Tensor:
+        """Logits (B, classes) of pictures, by such a U-Net and such a classifying part."""
+        return classify(features(network, x) if self.options.body == "shared" else x)
 
     def pose(self, head: str, drawn: Images | Noised, random: Random) -> Images | Noised:
         """What was drawn as a question to `head`: noised for one, the clean view for the other."""
@@ -141,6 +138,26 @@ def encoder_maps(network: nn.Module, x: Tensor, t: Tensor) -> list[Tensor]:
         x, found = block(hidden_states=x, temb=embedding)
         maps += found
     return [*maps, network.mid_block(x, embedding)]
+
+
+def features(network: nn.Module, x: Tensor) -> Tensor:
+    """The averages over places of all of `encoder_maps`, (B, width), of clean pictures (B, C, H, W)."""
+    t = torch.zeros(len(x), dtype=torch.int64, device=x.device)
+    return torch.cat([found.mean((2, 3)) for found in encoder_maps(network, x, t)], 1)
+
+
+def make_classifying(options: JointOptions, denoiser: Denoiser, classes: int) -> nn.Module:
+    """The head of 2411.08224 over a U-Net's features, or a classifier by itself, which its ablation compares with."""
+    if options.body == "cnn":
+        return CNN(denoiser.shape, classes)
+    if options.body == "resnet18":
+        return resnet18(classes)
+    return nn.Sequential(
+        nn.Linear(feature_width(denoiser.network), options.head_width),
+        nn.LeakyReLU(SLOPE),
+        nn.Dropout(options.head_dropout),
+        nn.Linear(options.head_width, classes),
+    )
 
 
 def feature_width(network: nn.Module) -> int:

@@ -35,10 +35,14 @@ class ClassifierOptions(BaseModel):
 
 
 class JointOptions(BaseModel):
-    """The head of a joint model; its body is the denoiser's network."""
+    """The classifying part of a joint model, whose body is the denoiser's network."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    body: Literal["shared", "cnn", "resnet18"] = Field(
+        "shared",
+        description="what classifies: a head over the denoiser's own way down, or, for comparison, a network apart",
+    )
     head_width: int = Field(
         1024, ge=1, description="of the hidden layer (published: 1024 for CIFAR, 2048 for ImageNet-100)"
     )

@@ -1,7 +1,9 @@
 """JDCL: a specialist of the new task and the previous joint model both teach a student, on their own dreams alone."""
 
+from dataclasses import dataclass
+
 from palimpsest.core.errors import unknown
-from palimpsest.core.term import Phase, Term
+from palimpsest.core.term import Phase, Source, Target, Term
 from palimpsest.sources import Part
 from palimpsest.strategies import strategy
 from palimpsest.targets import label, true_noise
@@ -26,6 +28,7 @@ def jdcl(
     global_steps: int = 0,
     warm_up: float = 0.3333,
     local_init: str = "global",
+    two_stage: bool = True,
     distil: str = "both",
     shares: str = "by_count",
     temperature: float = 1.0,
@@ -53,6 +56,7 @@ def jdcl(
     global_steps: steps of the global phase; 0: as many as the local one (published for CIFAR-10: 30k after 50k)
     warm_up: share of the global phase in which the class does not count yet (published: 10k steps of 30k)
     local_init: global: the local model begins with the past global one (the paper); scratch: from new weights (CIFAR's code)
+    two_stage: false: no specialist; one phase on real pictures of the new classes and dreams of the old ones, β being 1
     distil: both, noise, classes or none: what is learnt from the teachers
     shares: by_count: w_s is twice the share of s in the dreams (the code); equal: 1 each (the paper)
     temperature: of the teachers' and the student's opinions (published: 1)
@@ -65,38 +69,56 @@ def jdcl(
     most: how many times as many dreams as wanted may be dreamt before short classes are filled up with copies
     """
     check_choices(local_init=local_init, distil=distil, shares=shares)
-    specialist = yield Phase(
-        "joint",
-        [Term(now.data, true_noise), Term(now.data, label, alpha)],
-        start=now.untrained("joint") if local_init == "scratch" else past.joint,
-        name="local",
-    )
+    dials = {"soft": soft_labels, "confidence": confidence, "most": most, "masked": masked}
+    kept = (per_class, teacher_steps, teacher_sampler, dreaming, labelling)
+    share = len(past.classes) / len(past.classes + now.classes)
+
+    def dreams(teacher, classes: tuple[int, ...], name: str, first: float, last: float) -> "Taught":
+        source = Part(teacher.pool(classes, *kept, name=f"dreams of {name} classes", **dials), first, last)
+        opinion = teacher.using(teaching).soft(temperature, classes=classes if masked else ())
+        weight = 2 * (last - first) if shares == "by_count" else 1
+        return Taught(source, last - first, teacher.using(teaching).noise, opinion, weight)
+
+    if two_stage or not past.joint.exists:
+        start = now.untrained("joint") if local_init == "scratch" else past.joint
+        specialist = yield Phase(
+            "joint", [Term(now.data, true_noise), Term(now.data, label, alpha)], start=start, name="local"
+        )
     if not past.joint.exists:
         return
-    dials = {"soft": soft_labels, "confidence": confidence, "most": most, "masked": masked}
-    share = len(past.classes) / len(past.classes + now.classes)
-    pairs = [
-        (past.joint, past.classes, "dreams of old classes", (0, share)),
-        (specialist, now.classes, "dreams of new classes", (share, 1)),
-    ]
-    noise, classes = [], []
-    for teacher, whose, name, (first, last) in pairs:
-        dreams = teacher.pool(whose, per_class, teacher_steps, teacher_sampler, dreaming, labelling, name=name, **dials)
-        source, teacher = Part(dreams, first, last), teacher.using(teaching)
-        weight, part = (2 * (last - first) if shares == "by_count" else 1), beta * (last - first)
-        known = whose if masked else ()
-        noise += [Term(source, teacher.noise, weight * (distil in ("both", "noise"))), Term(source, true_noise, part)]
-        opinion = teacher.soft(temperature, classes=known)
-        classes += [
-            Term(source, opinion, alpha * weight * (distil in ("both", "classes"))),
-            Term(source, label, alpha * part),
-        ]
-    steps, start = global_steps, past.joint.using("raw")
+    old = dreams(past.joint, past.classes, "old", 0, share)
+    new = dreams(specialist, now.classes, "new", share, 1) if two_stage else Taught(Part(now.data, share, 1), 1 - share)
+    truth = beta if two_stage else 1.0
+    noise = [term for part in (old, new) for term in part.of_noise(truth, distil in ("both", "noise"))]
+    classes = [term for part in (old, new) for term in part.of_classes(truth, alpha, distil in ("both", "classes"))]
+    shared = {"learner": "joint", "name": "global", "steps": global_steps}
+    start = past.joint.using("raw")
     if warm_up:
-        yield Phase("joint", noise, start=start, name="global", steps=steps, span=(0, warm_up))
-        yield Phase("joint", noise + classes, name="global", steps=steps, span=(warm_up, 1))
+        yield Phase(terms=noise, start=start, span=(0, warm_up), **shared)
+        yield Phase(terms=noise + classes, span=(warm_up, 1), **shared)
     else:
-        yield Phase("joint", noise + classes, start=start, name="global", steps=steps)
+        yield Phase(terms=noise + classes, start=start, **shared)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Pictures that fill `share` of a batch, what a teacher says of them, if there is one, and what that weighs."""
+
+    source: Source
+    share: float
+    noise: Target | None = None
+    opinion: Target | None = None
+    weight: float = 0.0
+
+    def of_noise(self, truth: float, distil: bool) -> list[Term]:
+        """Terms about the noise."""
+        taught = [Term(self.source, self.noise, self.weight)] if distil and self.noise else []
+        return [*taught, Term(self.source, true_noise, truth * self.share)]
+
+    def of_classes(self, truth: float, alpha: float, distil: bool) -> list[Term]:
+        """Terms about the class."""
+        taught = [Term(self.source, self.opinion, alpha * self.weight)] if distil and self.opinion else []
+        return [*taught, Term(self.source, label, alpha * truth * self.share)]
 
 
 def check_choices(**chosen: str) -> None:
