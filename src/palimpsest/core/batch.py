@@ -58,9 +58,9 @@ class Batch:
         """The global rows that this process draws; a batch that is not whole has the first ones."""
         return share(self.rows, self.rank, self.world)
 
-    def random(self, *name: str) -> Random:
-        """The numbers that belong to `name` (a source's name, or a part of it) in this step."""
-        return Random(generator(*self.address, *name, device=self.device), self.rank, self.world, self.rows)
+    def random(self, *name: str | int, device: torch.device | str | None = None) -> Random:
+        """The numbers that belong to `name` (a source's name, or a part of it) in this step, on the batch's device."""
+        return Random(generator(*self.address, *name, device=device or self.device), self.rank, self.world, self.rows)
 
     def part(self, first: float, last: float) -> "Batch":
         """The rows between two shares of this batch, as a batch of their own: those of (0, s) and (s, 1) are all of them."""

@@ -18,6 +18,7 @@ from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.train import Journal, pictures_of, train
 from palimpsest.learning.work import Descent, Work, below
 from palimpsest.sources import Data, Pool
+from palimpsest.sources.augment import Augmentation
 from palimpsest.streams.stream import Stream, Task
 
 
@@ -49,6 +50,7 @@ class Plan:
 
     courses: the strategy, and before it the one for the learner that is trained beside its own, if there is one.
     training: how each learner descends, by name.  build: makes a learner by name, with its initial weights.
+    views: augmented views of real pictures, by head.
     lengths: steps of each phase by learner, 0 where it is not named, in place of all that is asked for: to probe what a
         step costs.
     """
@@ -59,6 +61,7 @@ class Plan:
     flip: bool
     seed: int
     build: Callable[[str], nn.Module] | None = None
+    views: tuple[tuple[str, Augmentation], ...] = ()
     lengths: Mapping[str, int] | None = None
 
     def descent(self, phase: Phase) -> Descent:
@@ -84,7 +87,7 @@ def continual(plan: Plan, progress: Progress, run: Run) -> None:
 
 def open_task(plan: Plan, progress: Progress, task: Task) -> Now:
     """The present task, with a lease on its training data."""
-    data = Data(task.train.lease(f"task {task.number}'s training data"), plan.flip)
+    data = Data(task.train.lease(f"task {task.number}'s training data"), plan.flip, views=plan.views)
     learner, learners = plan.courses[-1].learner, progress.learners
     return Now(progress.past.count + 1, task.classes, data, learner, learners, plan.build)
 

@@ -27,6 +27,7 @@ from palimpsest.runs.pipelines import Pipeline, open_pipeline
 from palimpsest.runs.trackers import check_tracker
 from palimpsest.sources import Data, Memory
 from palimpsest.sources.ahead import chunk_steps
+from palimpsest.sources.augment import Augmentation
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
 from palimpsest.streams.open import open_stream
@@ -84,7 +85,8 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
     training = dict.fromkeys(learners, experiment.training) | {"classifier": experiment.classifier.training}
     build = partial(build_learner, experiment=experiment, stream=stream)
-    plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build)
+    views = tuple((head, Augmentation(tuple(words))) for head, words in experiment.augmentation.items())
+    plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build, views)
     progress = Progress(learners, past, machine, beside="classifier" if beside else "")
     rehearse(plan, progress, past)
     return Assembly(experiment, machine, stream, plan, progress, given[1] if given else new_pipeline(experiment))
@@ -204,7 +206,12 @@ def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
     later = replace(past, count=past.count + 1, classes=past.classes + task.classes, teachers=teachers)
     for behind in (past, later):
         now = Now(
-            behind.count + 1, task.classes, Data(lease, plan.flip), plan.courses[-1].learner, learners, plan.build
+            behind.count + 1,
+            task.classes,
+            Data(lease, plan.flip, views=plan.views),
+            plan.courses[-1].learner,
+            learners,
+            plan.build,
         )
         for course in plan.courses:
             for phase in rehearsed(course.phases(now, behind), teachers, now.k):

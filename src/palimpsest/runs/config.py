@@ -3,7 +3,7 @@
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -48,6 +48,9 @@ class Experiment(BaseModel):
     denoiser: UNetOptions = Field(UNetOptions(), description="the network")
     diffusion: DiffusionOptions = Field(DiffusionOptions(), description="the process")
     classifier: ClassifierTable = Field(ClassifierTable(), description="a classifier, beside a generator or by itself")
+    augmentation: dict[Literal["noise", "logits"], tuple[str, ...]] = Field(
+        {}, description="by head, what is done to its own view of real pictures; stream.flip serves heads without one"
+    )
     joint: JointOptions = Field(JointOptions(), description="the head of a joint model, whose body is the denoiser")
     training: TrainingOptions = Field(description="how each phase descends; a classifier's is [classifier.training]")
     evaluation: EvaluationOptions = Field(EvaluationOptions(), description="what is measured after each task")

@@ -1,6 +1,7 @@
 """Real training pictures of the task at hand (or of all tasks so far, for the methods that may keep them)."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -10,6 +11,7 @@ from palimpsest.core.batch import Batch
 from palimpsest.core.images import Images
 from palimpsest.core.random import permutation
 from palimpsest.core.term import IMAGES, LABELS, TRUE_NOISE
+from palimpsest.sources.augment import Augmentation, views_of
 from palimpsest.streams.pictures import Readable
 
 
@@ -18,11 +20,13 @@ class Data:
     """Labelled pictures, in an order that is a new permutation by address in every epoch.
 
     flip: turn each picture left to right with probability ½.
+    views: for a head, by name, an augmented view of its own.
     """
 
     pictures: Readable
     flip: bool = False
     name: str = "data"
+    views: tuple[tuple[str, Augmentation], ...] = ()
     gives: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS, TRUE_NOISE})
 
     def __len__(self) -> int:
@@ -36,8 +40,9 @@ class Data:
         """The pictures at positions start ... start + size of an endless row of shuffled epochs."""
         rows = self.rows(batch)
         x, y = self.pictures.take(rows[batch.mine])
+        views = views_of(x, batch.size, self.views, partial(batch.random, self.name, "view"))
         x = flipped(x, batch.random(self.name, "flip").uniform(batch.size)) if self.flip else x
-        return Images(x, y, total=batch.size)
+        return Images(x, y, views, total=batch.size)
 
     def rows(self, batch: Batch) -> Tensor:
         """Row numbers of the global batch, int64 (size,); none of no pictures."""

@@ -14,6 +14,7 @@ from palimpsest.core.random import Numbers, permutation
 from palimpsest.core.term import IMAGES, LABELS, TRUE_NOISE
 from palimpsest.diffusion.samplers import Sampler, check_steps
 from palimpsest.models.classifier import only
+from palimpsest.sources.augment import Augmentation
 from palimpsest.sources.data import Data
 from palimpsest.streams.pictures import Pictures
 
@@ -68,6 +69,7 @@ class Pool:
     soft: labels are the labeller's probabilities, and not its likeliest class.
     confidence: the least probability of the likeliest class, from 0 to 1.
     masked: the labeller chooses among `classes` alone; otherwise among all, so that some dreams are of none of them.
+    views: as those of real pictures.
     """
 
     dreamer: nn.Module | None
@@ -79,6 +81,7 @@ class Pool:
     confidence: float = 0.0
     most: float = 2.0
     masked: bool = False
+    views: tuple[tuple[str, Augmentation], ...] = ()
     name: str = "dreams"
     kept: Kept = field(default_factory=Kept, init=False, compare=False, repr=False)
     gives: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS, TRUE_NOISE})
@@ -166,7 +169,7 @@ class Pool:
     @property
     def data(self) -> Data:
         """Its pictures as a set that is drawn from in shuffled epochs."""
-        return Data(Pictures(self.kept.pixels, self.kept.labels), name=self.name)
+        return Data(Pictures(self.kept.pixels, self.kept.labels), name=self.name, views=self.views)
 
     def draw(self, batch: Batch) -> Images:
         """Pictures at the next positions of an endless row of shuffled epochs, as the labeller labelled them; none where

@@ -69,7 +69,7 @@ def jdcl(
     most: how many times as many dreams as wanted may be dreamt before short classes are filled up with copies
     """
     check_choices(local_init=local_init, distil=distil, shares=shares)
-    dials = {"soft": soft_labels, "confidence": confidence, "most": most, "masked": masked}
+    dials = {"soft": soft_labels, "confidence": confidence, "most": most, "masked": masked, "views": now.data.views}
     kept = (per_class, teacher_steps, teacher_sampler, dreaming, labelling)
     share = len(past.classes) / len(past.classes + now.classes)
 
