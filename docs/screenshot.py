@@ -1,6 +1,6 @@
 """Pictures of a report page for the docs: the page in headless Chromium, cut where it is blank.
 
-python docs/screenshot.py runs/study/report.html docs/fashion_mnist_small --width 1200
+python docs/screenshot.py runs/fashion/report.html docs/fashion_mnist_small/page --width 1500
 """
 
 import argparse

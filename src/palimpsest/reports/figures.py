@@ -116,7 +116,7 @@ def inline(svg: str, alternative: str) -> Markup:
     body = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL).replace("xlink:href", "href")
     body = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", body)
-    body = re.sub(r"(\d+\.\d\d)\d+", r"\1", body)
+    body = re.sub(r"<[^>]*>", lambda found: re.sub(r"(\d+\.\d\d)\d+", r"\1", found[0]), body)  # places, and not words
     for sentinel, name in ((INK, "ink-soft"), (RULE, "rule"), *((each, f"s{n}") for n, each in enumerate(SERIES))):
         body = body.replace(sentinel, f"var(--{name})")
     return tag("svg", Markup(own_ids(body)), role="img", aria_label=alternative, class_="chart", viewBox=box)

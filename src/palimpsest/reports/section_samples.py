@@ -22,7 +22,7 @@ def samples(found: Gathered) -> Section | None:
     if sum(len(cell.text) for row in rows for cell in row[1:]) > BUDGET:
         rows = sheet_rows(found, chosen, 1)
     headings = ("task", *(join([method.name, seed_of(run)]) for method, run in chosen))
-    sheets = tag("div", table(headings, rows), class_="sheets")
+    sheets = tag("div", table(headings, rows), class_="sheets", style=f"--methods: {len(chosen)}")
     one_seed = len({run.results.seed for _, run in chosen if run.results}) == 1
     caption = (
         "Samples after each task. Every picture begins as the same noise as the pictures at its place in other "

@@ -1,5 +1,6 @@
 """While training: the loss of each term, and what it cost."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ def loss_chart(method: Method) -> Markup | None:
         return None
     lines = [Line(name, place, thinned(points)) for place, (name, points) in enumerate(terms.items())]
     said = "; ".join(f"{n}: {plain(p[0][1])} at first, {plain(p[-1][1])} at last" for n, p in terms.items())
-    positive = all(cell.mean > 0 for line in lines for _, cell in line.points)
+    positive = not any(cell.mean <= 0 for line in lines for _, cell in line.points)
     chart = line_chart(
         lines,
         f"Loss of each term of {run.name}. {said}.",
@@ -42,8 +43,12 @@ def loss_chart(method: Method) -> Markup | None:
 
 
 def loss_lines(run: Run) -> tuple[dict[str, list[tuple[float, float]]], list[float]]:
-    """The loss of each term at steps counted through all tasks and phases, and the steps at which tasks begin."""
+    """The loss of each term at steps counted through all tasks and phases, and the steps at which tasks begin.
+
+    Between two tasks, and where other phases lie between, a line is broken by a value that is no number.
+    """
     terms: dict[str, list[tuple[float, float]]] = {}
+    seen: dict[str, Any] = {}
     bounds, before, last, part = [], 0.0, 0.0, None
     for event in run.said("step"):
         step, losses = event.get("step"), event.get("losses")
@@ -55,7 +60,10 @@ def loss_lines(run: Run) -> tuple[dict[str, list[tuple[float, float]]], list[flo
         part, last = (event.get("task"), event.get("phase")), step
         for name, loss in losses.items():
             if is_number(loss):
+                if seen.setdefault(name, part) != part:
+                    terms[name].append((before, math.nan))
                 terms.setdefault(name, []).append((before + step, loss))
+                seen[name] = part
     return terms, bounds
 
 

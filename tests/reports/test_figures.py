@@ -1,0 +1,35 @@
+"""Charts and what is drawn in them."""
+
+import math
+import re
+from types import SimpleNamespace
+
+from palimpsest.reports.comparison import Cell
+from palimpsest.reports.figures import Line, line_chart
+from palimpsest.reports.section_training import loss_lines
+
+
+def texts(svg: str) -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+
+
+def test_small_numbers_stand_at_an_axis_as_they_are():
+    points = tuple((float(step), Cell(0.05 * 10**-step, None, 1)) for step in range(3))
+    chart = line_chart([Line("loss", 0, points)], "a chart", x="step", logarithmic=True, whole=False).text
+    assert {"0.005", "0.001"} <= set(texts(chart))
+    assert "0.00" not in texts(chart)
+    assert not re.search(r'points="[^"]*\d\.\d{3}', chart), "places are rounded all the same"
+
+
+def test_a_loss_is_broken_where_a_task_ends_or_another_phase_lies_between():
+    events = [
+        {"task": task, "phase": phase, "step": step, "losses": {name: 1.0}}
+        for task in (1, 2)
+        for phase, name in ((0, "label"), (1, "noise"))
+        for step in (1, 2)
+    ]
+    terms, bounds = loss_lines(SimpleNamespace(said=lambda kind: iter(events)))
+    assert bounds == [4.0]
+    assert [place for place, _ in terms["label"]] == [1, 2, 4, 5, 6]
+    assert [math.isnan(loss) for _, loss in terms["label"]] == [False, False, True, False, False]
+    assert [place for place, _ in terms["noise"]] == [3, 4, 6, 7, 8]
