@@ -33,7 +33,10 @@ BAD = [
     ("train --teacher-steps 1001", "1001 sampling steps were asked"),
     ("train --teacher-sampler ddmi", 'unknown sampler "ddmi"'),
     ("train --device cuda", 'device "cuda" was asked for'),
-    ("train --set learner=oracle --strategy finetune", 'unknown learner "oracle". Legal: classifier, denoiser'),
+    (
+        "train --set learner=oracle --strategy finetune",
+        'unknown learner "oracle". Legal: classifier, conditional_denoiser, denoiser, joint',
+    ),
     ("train --set classifier.strategy=lfw", 'unknown strategy "lfw". Did you mean "lwf"'),
     ("train --set evaluation.extractor=inceptoin", 'unknown extractor "inceptoin"'),
     ("train --set evaluation.evaluator.kind=resnet", "'small_cnn' or 'resnet18'"),

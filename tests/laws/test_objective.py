@@ -13,7 +13,8 @@ from palimpsest.core.images import Images, Noised
 from palimpsest.core.objective import objective
 from palimpsest.core.term import IMAGES, LABELS, NOISED, TRUE_NOISE, Phase, Term
 from palimpsest.diffusion.samplers import Sampler
-from palimpsest.learning.past import Past, Teacher, frozen
+from palimpsest.learning.past import Past
+from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory
 from palimpsest.streams.pictures import Pictures
 from palimpsest.targets import Soft, TaughtNoise, label, true_noise

@@ -8,7 +8,8 @@ import torch
 import palimpsest
 from palimpsest.core.errors import Interrupted, RequestError
 from palimpsest.core.images import Images, Noised
-from palimpsest.learning.past import Now, Past, Teacher, frozen
+from palimpsest.learning.past import Now, Past
+from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.models.joint import Joint, build_joint
 from palimpsest.models.options import JointOptions
 from palimpsest.runs.models import open_learners

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from palimpsest.core.batch import Batch
 from palimpsest.core.images import Images, Noised, concatenate
 from palimpsest.core.random import Random
-from palimpsest.core.term import Source, Term
+from palimpsest.core.term import Learner, Source, Term
 
 Question = Images | Noised
 Asked = dict[tuple[Source, str], Question]  # by source and head
@@ -25,20 +25,23 @@ def objective(terms: Sequence[Term], student: nn.Module, batch: Batch) -> tuple[
     Under several processes each one's loss is its share times the number of processes, so that the mean of the
     gradients over processes is the gradient of the global mean.
     """
-    asked = pose(terms, student, batch)
+    learner = getattr(student, "module", student)  # under a distributed wrapper
+    asked = pose([term for term in terms if term.target.head], learner, batch)
     said = ask(student, asked)
-    parts = {term.name: value(term, asked, said) * batch.world for term in terms}
+    parts = {
+        term.name: value(term, asked, said) * batch.world if term.target.head else term.target.penalty(learner)
+        for term in terms
+    }
     loss = sum(term.weight * parts[term.name] for term in terms)
     return loss, {name: part.detach() for name, part in parts.items()}
 
 
-def pose(terms: Sequence[Term], student: nn.Module, batch: Batch) -> Asked:
+def pose(terms: Sequence[Term], learner: Learner, batch: Batch) -> Asked:
     """Rule 1: each source is drawn once, and becomes one question for each head that is asked about it."""
     drawn = {source: source.draw(batch) for source in dict.fromkeys(term.source for term in terms)}
     pairs = dict.fromkeys((term.source, term.target.head) for term in terms)
-    pose_one = getattr(student, "module", student).pose  # the learner under a distributed wrapper
     return {
-        (source, head): pose_one(head, drawn[source], noise(source, drawn[source], batch)) for source, head in pairs
+        (source, head): learner.pose(head, drawn[source], noise(source, drawn[source], batch)) for source, head in pairs
     }
 
 

@@ -42,7 +42,10 @@ class Source(Protocol):
 
 @runtime_checkable
 class Target(Protocol):
-    """What the student should say: the head that is asked, the wanted answer, the distance to it."""
+    """What the student should say: the head that is asked, the wanted answer, the distance to it.
+
+    A target with the head "" asks nothing: it has `penalty(learner)`, a scalar with gradient, in place of both methods.
+    """
 
     name: str
     head: str

@@ -2,24 +2,28 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from torch import nn
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Address
-from palimpsest.core.term import Phase
+from palimpsest.core.term import Phase, Term
 from palimpsest.learning.course import Course, phases
 from palimpsest.learning.filling import fill, pools_of, pretend, take_over
+from palimpsest.learning.fisher import MEASURES
 from palimpsest.learning.meter import Meter
 from palimpsest.learning.options import TrainingOptions
-from palimpsest.learning.past import Now, Teacher, frozen
+from palimpsest.learning.past import Now
 from palimpsest.learning.progress import Progress, taken
+from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.learning.train import Journal, pictures_of, train
 from palimpsest.learning.work import Descent, Work, below
 from palimpsest.sources import Data, Pool
 from palimpsest.sources.augment import Augmentation
 from palimpsest.streams.stream import Stream, Task
+from palimpsest.targets.weights import Importance
 
 
 class Run(Journal, Protocol):
@@ -177,8 +181,12 @@ def end(plan: Plan, phase: Phase, progress: Progress) -> None:
 
 
 def turn_page(plan: Plan, now: Now, progress: Progress) -> None:
-    """The task becomes past, its training data is closed, and the next task is in hand."""
-    progress.past = progress.past.after(now, lambda: teachers(plan, progress), (plan.seed,))
+    """The task becomes past, its training data is closed, and the next task is in hand.
+
+    How much its weights matter is measured unless it is the last one, after which nothing is learnt.
+    """
+    measure = None if progress.task == len(plan.stream) else partial(importance, plan=plan, now=now, progress=progress)
+    progress.past = progress.past.after(now, lambda: teachers(plan, progress), measure, (plan.seed,))
     progress.task, progress.phase, progress.step = progress.task + 1, 0, 0
     progress.trained, progress.task_seconds, progress.finished = False, 0.0, []
     now.data.pictures.close()
@@ -193,6 +201,16 @@ def teachers(plan: Plan, progress: Progress) -> dict[str, Teacher]:
         name: frozen(progress.best[name] if name in best else learner, progress.averaged.get(name) if both else None)
         for name, learner in progress.learners.items()
     }
+
+
+def importance(kind: str, plan: Plan, now: Now, progress: Progress) -> Importance:
+    """How much the weights of the experiment's learner matter to the task that ends; every process measures all of it."""
+    measure, passes = MEASURES[kind]
+    learner, count = progress.learners[now.learner], min(progress.past.fisher_samples, len(now.data))
+    found = measure(learner, Term(now.data, now.truth), count, (plan.seed, progress.task))
+    taken([learner])
+    progress.cost.student_passes += 3 * passes * count
+    return found
 
 
 def recall(plan: Plan, progress: Progress) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from palimpsest.core.term import Phase, Strategy
-from palimpsest.learning.past import Now, Past, Teacher, frozen
+from palimpsest.learning.past import Now, Past
 from palimpsest.learning.progress import Progress
+from palimpsest.learning.teacher import Teacher, frozen
 
 
 @dataclass(frozen=True)

@@ -1,82 +1,22 @@
 """What a strategy may look at: the present task, and as much of the past as it declared that it keeps."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import nn
 
-from palimpsest.core.errors import RequestError, unknown
+from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Address
 from palimpsest.core.term import Target
 from palimpsest.diffusion.samplers import Sampler
-from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, Pool, Trajectories
+from palimpsest.learning.fisher import MEASURES
+from palimpsest.learning.teacher import Teacher
+from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, Trajectories
 from palimpsest.streams.pictures import Readable, joined
-from palimpsest.targets import Soft, TaughtNoise, label, true_noise
+from palimpsest.targets import label, true_noise
+from palimpsest.targets.weights import Importance, OldWeights
 
-WEIGHTS = ("raw", "average")
 TRUTH: Mapping[str, Target] = {"noise": true_noise, "logits": label}
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """A frozen copy of a learner, and what it may be asked. Before a task has ended there is no learner in it.
-
-    averaged: the same with averaged weights, where they are kept as well.
-    """
-
-    learner: nn.Module | None = None
-    averaged: nn.Module | None = None
-
-    @property
-    def exists(self) -> bool:
-        """Whether there is a learner in it."""
-        return self.learner is not None
-
-    def using(self, weights: str) -> "Teacher":
-        """The teacher with its "raw" or its "average" weights, which are the raw ones where no average was kept."""
-        if weights not in WEIGHTS:
-            raise unknown("weights", weights, WEIGHTS)
-        return Teacher(self.averaged) if weights == "average" and self.averaged is not None else Teacher(self.learner)
-
-    @property
-    def noise(self) -> Target:
-        """What it takes for noise."""
-        return TaughtNoise(self.learner)
-
-    def soft(self, temperature: float = 2.0, reverse: bool = False, classes: tuple[int, ...] = ()) -> Target:
-        """Its soft opinion of the class, among all or among `classes`."""
-        return Soft(self.learner, temperature, reverse, classes)
-
-    def pool(
-        self,
-        classes: Sequence[int],
-        count: int,
-        steps: int,
-        sampler: str = "ddim",
-        dreaming: str = "raw",
-        labelling: str = "raw",
-        **dials: object,
-    ) -> Pool:
-        """`count` pictures of each class that it dreams and labels itself, with such weights; dials as in `Pool`."""
-        both = self.using(dreaming).learner, self.using(labelling).learner
-        return Pool(*both, tuple(classes), count, Sampler(sampler, steps), **dials)
-
-    @property
-    def answer(self) -> Target:
-        """What it says with the head that it is named for."""
-        return self.soft() if self.exists and self.learner.head == "logits" else self.noise
-
-
-def frozen(learner: nn.Module, averaged: nn.Module | None = None) -> Teacher:
-    """A teacher with copies of the present weights of a learner, and of those averaged, in evaluation mode."""
-
-    def copied(network: nn.Module) -> nn.Module:
-        teacher = copy.deepcopy(network).eval().requires_grad_(False)
-        teacher.passes = 0  # its own from now on
-        return teacher
-
-    return Teacher(copied(learner), None if averaged is None else copied(averaged))
 
 
 @dataclass(frozen=True)
@@ -125,7 +65,8 @@ class Past:
     """What is left of the tasks that have ended: a value, holding only what the strategy declared that it keeps.
 
     keeps: what was declared.  learner: the one that the experiment trains.  learners: all that are trained.
-    memory_size: pictures of the memory in all.
+    memory_size: pictures of the memory in all.  fisher_samples: pictures from whose gradients importance is measured.
+    importances: of the weights for past tasks.
     classes, count: the classes and the number of the tasks that have ended; a given first teacher counts as one.
     """
 
@@ -133,6 +74,8 @@ class Past:
     learner: str = "denoiser"
     learners: tuple[str, ...] = ("denoiser",)
     memory_size: int = 0
+    fisher_samples: int = 0
+    importances: tuple[Importance, ...] = ()
     teachers: Mapping[str, Teacher] = field(default_factory=dict)
     remembered: Memory = field(default_factory=Memory)
     pictures: Readable | tuple = ()
@@ -158,6 +101,18 @@ class Past:
     def answer(self) -> Target:
         """What the previous state of the experiment's learner says."""
         return self.teacher(self.learner).answer
+
+    @property
+    def old_weights(self) -> Target:
+        """What moving the weights costs, by their importance for past tasks."""
+        if not self.importance_is_kept:
+            self.declared("fisher")
+        return OldWeights(self.importances)
+
+    @property
+    def importance_is_kept(self) -> bool:
+        """Whether it holds how much weights matter."""
+        return bool(set(MEASURES) & self.keeps)
 
     @property
     def memory(self) -> Memory:
@@ -207,11 +162,23 @@ class Past:
         """The same past as one of several strategies may see it."""
         return replace(self, keeps=keeps, learner=learner)
 
-    def after(self, now: Now, teachers: Callable[[], Mapping[str, Teacher]], address: Address) -> "Past":
-        """The past once the present task has ended. `teachers` makes those that teach from now on, if any is kept."""
+    def after(
+        self,
+        now: Now,
+        teachers: Callable[[], Mapping[str, Teacher]],
+        importance: Callable[[str], Importance] | None,
+        address: Address,
+    ) -> "Past":
+        """The past once the present task has ended.
+
+        teachers: makes those that teach from now on.  importance: measures one of that kind; None: of no use any more. They
+            are called if it is kept.
+        """
         past = replace(self, classes=self.classes + now.classes, count=self.count + 1)
         if "teacher" in self.keeps:
             past = replace(past, teachers=teachers())
+        for kind in set(MEASURES) & self.keeps if importance else ():
+            past = replace(past, importances=importance(kind).and_of(self.importances))
         if "memory" in self.keeps:
             memory = self.remembered.after(now.data.pictures, self.memory_size, (*address, now.k))
             past = replace(past, remembered=replace(memory, flip=now.data.flip))

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from palimpsest.core.errors import RunError
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.meter import Meter
-from palimpsest.learning.past import Past, Teacher
+from palimpsest.learning.past import Past
+from palimpsest.learning.teacher import Teacher
 from palimpsest.learning.work import Work
 from palimpsest.sources.pool import Kept
 

@@ -7,12 +7,14 @@ from dataclasses import asdict, replace
 import torch
 from torch import Tensor, nn
 
-from palimpsest.learning.past import Past, Teacher
+from palimpsest.learning.past import Past
 from palimpsest.learning.progress import Cost, Progress
+from palimpsest.learning.teacher import Teacher
 from palimpsest.learning.work import below
 from palimpsest.sources import Memory
 from palimpsest.sources.pool import Kept
 from palimpsest.streams.pictures import Pictures
+from palimpsest.targets.weights import KINDS, importance_of
 
 PLACE = ("task", "phase", "step", "trained", "task_seconds")
 
@@ -37,6 +39,8 @@ def tensors_of(progress: Progress) -> dict[str, Tensor]:
         parts |= weights_of(teacher, f"finished.{number}")
     parts |= {f"carried.{name}": state for name, state in progress.carried.items()}
     parts |= {f"pool.{name}": kept.state() for name, kept in progress.pools.items()}
+    for number, each in enumerate(progress.past.importances):
+        parts[f"importance {each.kind}.{number}"] = each.state()
     parts |= {f"memory.{i}": as_tensors(task) for i, task in enumerate(progress.past.remembered.tasks)}
     if progress.work:
         parts |= {"work": progress.work.state(), "meter": progress.meter.state()}
@@ -75,20 +79,43 @@ def restore(progress: Progress, numbers: dict, tensors: dict[str, Tensor]) -> No
     device = progress.machine.device
     for name in parts_of(tensors, "pool."):
         progress.pools[name] = Kept()
-        progress.pools[name].load(below(tensors, f"pool.{name}."))
-    progress.past = restored_past(progress.past, numbers["past"], teachers, tensors, device)
+        progress.pools[name].load(on(device, below(tensors, f"pool.{name}.")))
+    weights = (
+        dict(progress.learners[progress.past.learner].named_parameters()) if progress.past.importance_is_kept else {}
+    )
+    progress.past = restored_past(progress.past, numbers["past"], teachers, tensors, weights, device)
     progress.pending = {name: tensor for name, tensor in tensors.items() if name.startswith(("work.", "meter."))}
 
 
 def restored_past(
-    past: Past, numbers: dict, teachers: dict[str, Teacher], tensors: dict[str, Tensor], device: torch.device
+    past: Past,
+    numbers: dict,
+    teachers: dict[str, Teacher],
+    tensors: dict[str, Tensor],
+    weights: dict[str, Tensor],
+    device: torch.device,
 ) -> Past:
-    """The past of a checkpoint; pictures that were kept whole come from the stream again, see `continual`."""
+    """The past of a checkpoint; pictures that were kept whole come from the stream again, see `continual`.
+
+    weights: of the learner whose weights' importance is known, by name.
+    """
     tasks = sorted(parts_of(tensors, "memory."), key=int)
     kept = tuple(as_pictures(below(tensors, f"memory.{i}.")).to(device) for i in tasks)
     memory = Memory(kept, past.remembered.flip)
+    importances = [
+        importance_of(kind, below(tensors, f"importance {kind}.{number}."), weights)
+        for kind in KINDS
+        for number in sorted(parts_of(tensors, f"importance {kind}."), key=int)
+    ]
     count, classes = numbers["count"], tuple(numbers["classes"])
-    return replace(past, count=count, classes=classes, teachers=teachers, remembered=memory)
+    return replace(
+        past, count=count, classes=classes, teachers=teachers, remembered=memory, importances=tuple(importances)
+    )
+
+
+def on(device: torch.device, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors on a device."""
+    return {name: tensor.to(device) for name, tensor in tensors.items()}
 
 
 def parts_of(tensors: Iterable[str], prefix: str) -> list[str]:

@@ -1,6 +1,6 @@
 """From an experiment to the things that a run is made of. Nothing is written here."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,19 +10,16 @@ from torch import nn
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.term import Phase, Strategy
-from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.process import make_process
 from palimpsest.diffusion.schedulers import export_scheduler
 from palimpsest.learning.continual import Plan
 from palimpsest.learning.course import Course
 from palimpsest.learning.devices import Machine, ahead_for, find_machine
-from palimpsest.learning.past import Now, Past, Teacher, frozen
+from palimpsest.learning.past import Now, Past
 from palimpsest.learning.progress import Progress
-from palimpsest.models.classifier import Classifier, build_classifier
-from palimpsest.models.joint import Joint, build_joint
-from palimpsest.models.options import ClassifierOptions
-from palimpsest.models.unet import build_unet
+from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.runs.config import Experiment, strategy_beside
+from palimpsest.runs.learners import BUILDERS, build_learner, build_learners
 from palimpsest.runs.pipelines import Pipeline, open_pipeline
 from palimpsest.runs.trackers import check_tracker
 from palimpsest.sources import Data, Memory
@@ -93,9 +90,17 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
 
 
 def course(experiment: Experiment, function: Strategy, learner: str | None = None) -> Course:
-    """A strategy with its options filled in; the name of a passed-in one is the experiment's."""
-    options = experiment.options_of(function.__name__)
-    return Course(function.__name__, partial(function, **options), learner or experiment.learner, function.keeps)
+    """A strategy with its options filled in; the name of a passed-in one is the experiment's.
+
+    A strategy that is added to another, which its option `beside` names, is given that one, with its options.
+    """
+    name, keeps = function.__name__, function.keeps
+    options = dict(experiment.options_of(name))
+    if other := experiment.added_to(name):
+        added_to = catalog.load(other)
+        options["beside"] = partial(added_to, **experiment.options_of(other))
+        keeps |= added_to.keeps
+    return Course(name, partial(function, **options), learner or experiment.learner, keeps)
 
 
 def fitting(options: StreamOptions, shape: tuple[int, int, int]) -> StreamOptions:
@@ -106,82 +111,18 @@ def fitting(options: StreamOptions, shape: tuple[int, int, int]) -> StreamOption
     return options.model_copy(update={"size": height, "channels": channels})
 
 
-def build_learners(
-    names: Sequence[str], experiment: Experiment, stream: Stream, given: Mapping[str, nn.Module]
-) -> dict[str, nn.Module]:
-    """The learners that a strategy trains: those that are given, and new ones. A learner that nobody builds is refused."""
-    learners = {name: given.get(name) or build_learner(name, experiment, stream) for name in names}
-    for learner in learners.values():
-        check_shape(learner, stream)
-    return learners
-
-
-def build_learner(name: str, experiment: Experiment, stream: Stream) -> nn.Module:
-    """A learner with its initial weights."""
-    if name not in BUILDERS:
-        raise RequestError(
-            f'strategy {experiment.strategy.name} trains the learner "{name}"; legal: {", ".join(BUILDERS)}.'
-        )
-    return BUILDERS[name](experiment, stream)
-
-
-def new_denoiser(experiment: Experiment, stream: Stream, classes: int = 0) -> Denoiser:
-    """An untrained denoiser for the stream's pictures; one that is told of `classes`, where there are any."""
-    options = experiment.diffusion
-    return Denoiser(
-        build_unet(experiment.denoiser, stream.shape, experiment.seed, classes),
-        make_process(options),
-        stream.shape,
-        predicts=options.predicts,
-        clip_range=options.clamp,
-        conditional=bool(classes),
-    )
-
-
-def new_conditional_denoiser(experiment: Experiment, stream: Stream) -> Denoiser:
-    """An untrained denoiser that is told of which of the stream's classes a picture is."""
-    return new_denoiser(experiment, stream, len(stream.class_names))
-
-
-def new_classifier(experiment: Experiment, stream: Stream) -> Classifier:
-    """An untrained classifier of all the stream's classes."""
-    options = ClassifierOptions(**experiment.classifier.model_dump(include=set(ClassifierOptions.model_fields)))
-    return build_classifier(options, stream.shape, stream.class_names, experiment.seed)
-
-
-def new_joint(experiment: Experiment, stream: Stream) -> Joint:
-    """An untrained joint model of all the stream's classes."""
-    return build_joint(new_denoiser(experiment, stream), experiment.joint, stream.class_names, experiment.seed)
-
-
-BUILDERS: dict[str, Callable[[Experiment, Stream], nn.Module]] = {
-    "denoiser": new_denoiser,
-    "conditional_denoiser": new_conditional_denoiser,
-    "classifier": new_classifier,
-    "joint": new_joint,
-}
-
-
 def new_pipeline(experiment: Experiment) -> Pipeline:
     """What a new denoiser is saved in."""
     options = experiment.diffusion
     return Pipeline("DDIMPipeline", export_scheduler(make_process(options), options))
 
 
-def check_shape(learner: nn.Module, stream: Stream) -> None:
-    """Refuse a stream whose pictures are not those of the model."""
-    if learner.shape != stream.shape:
-        raise RequestError(
-            f"the model makes pictures of shape {learner.shape} (C, H, W), and the stream has {stream.shape}; bring the "
-            "stream's pictures to that shape."
-        )
-
-
 def first_past(
     courses: Sequence[Course], experiment: Experiment, learners: tuple[str, ...], teachers: Mapping[str, nn.Module]
 ) -> Past:
     """What is behind the first task: nothing, or a model that is taught on, which counts as one task."""
-    sizes = {c.name: experiment.options_of(c.name)["memory_size"] for c in courses if "memory" in c.keeps}
+    options = {course.name: experiment.all_options_of(course.name) for course in courses}
+    sizes = {c.name: options[c.name]["memory_size"] for c in courses if "memory" in c.keeps}
     if len(set(sizes.values())) > 1:
         both = " and ".join(f"{name} {size}" for name, size in sizes.items())
         raise RequestError(
@@ -193,6 +134,7 @@ def first_past(
     memory = Memory(flip=experiment.stream.flip)
     keeps = frozenset().union(*(course.keeps for course in courses))
     past = Past(keeps, experiment.learner, learners, memory_size, remembered=memory, count=1 if teachers else 0)
+    past = replace(past, fisher_samples=options[courses[-1].name].get("fisher_samples", 0))
     if "teacher" not in keeps:
         return past
     return replace(past, teachers={name: frozen(learner) for name, learner in teachers.items()})

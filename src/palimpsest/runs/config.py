@@ -68,6 +68,15 @@ class Experiment(BaseModel):
         """All options of a strategy."""
         return getattr(self.strategy, name)
 
+    def added_to(self, name: str) -> str:
+        """The strategy to which another is added, as its option `beside` says; "" where it stands alone."""
+        return "" if self.strategy.passed_in else self.options_of(name).get("beside", "")
+
+    def all_options_of(self, name: str) -> dict[str, Any]:
+        """The options of a strategy, and those of the one that it is added to."""
+        other = self.added_to(name)
+        return (self.options_of(other) if other else {}) | self.options_of(name)
+
 
 def resolve(
     tables: Mapping[str, Any],
@@ -95,6 +104,9 @@ def resolve(
         chosen[name] = catalog.check_options(catalog.find(name), chosen[name])
     defaults = catalog.check_options(entry, chosen.get(entry.name, {}))
     chosen[entry.name] = catalog.check_options(entry, defaults | dict(options or {}))
+    if other := chosen[entry.name].get("beside"):
+        check_added(entry, catalog.find(other))
+        chosen[other] = catalog.check_options(catalog.find(other), chosen.get(other, {}))
     experiment = _validated(tables)
     if not (beside := strategy_beside(experiment, entry.learners)):
         return experiment
@@ -106,6 +118,14 @@ def resolve(
         )
     chosen[beside] = catalog.check_options(companion, chosen.get(beside, {}))
     return _validated(tables)
+
+
+def check_added(entry: catalog.Entry, other: catalog.Entry) -> None:
+    """Refuse to add a strategy to one that is added to another itself, or that trains other learners."""
+    legal = [name for name in catalog.names() if catalog.look_up(name).learners in (ANY, ("denoiser",))]
+    legal = [name for name in legal if not any(option.name == "beside" for option in catalog.look_up(name).options)]
+    if other.name not in legal:
+        raise RequestError(f'{entry.name} cannot be added to "{other.name}"; legal for beside: {", ".join(legal)}.')
 
 
 def as_settings(given: Any) -> dict[str, Any]:

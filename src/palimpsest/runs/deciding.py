@@ -27,7 +27,7 @@ def deciding(experiment: Experiment) -> tuple[str, ...]:
     """The strategies whose options decide a run: its own, and that of the classifier beside it where there is one."""
     own = experiment.strategy.name
     beside = strategy_beside(experiment, catalog.look_up(own).learners)
-    return (own, beside) if beside not in ("", own) else (own,)
+    return tuple(dict.fromkeys(name for name in (own, experiment.added_to(own), beside) if name))
 
 
 def first_difference(one: Experiment, other: Experiment) -> str:

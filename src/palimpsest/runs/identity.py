@@ -12,7 +12,8 @@ def identity(assembly: Assembly) -> dict:
     experiment, stream = assembly.experiment, assembly.stream
     aside = {"engine", "about", "deliver", "strategy", "seeds", "published"}
     tables = json.loads(experiment.model_dump_json(exclude=aside))
-    strategy = {"name": experiment.strategy.name, "passed_in": experiment.strategy.passed_in, **experiment.options}
+    own = experiment.strategy.name
+    strategy = {"name": own, "passed_in": experiment.strategy.passed_in, **experiment.all_options_of(own)}
     strategy["beside"] = {course.name: experiment.options_of(course.name) for course in assembly.plan.courses[:-1]}
     pictures = {str(task.number): [list(task.classes), len(task.train), len(task.test)] for task in stream.tasks}
     return tables | {"strategy": strategy, "engine": precisions(experiment), "pictures": pictures}

@@ -5,7 +5,8 @@ from palimpsest.sources.data import Data
 from palimpsest.sources.dreams import Dreams, Halfway
 from palimpsest.sources.gaussian import Gaussian
 from palimpsest.sources.memory import Memory
+from palimpsest.sources.nowhere import nowhere
 from palimpsest.sources.pool import Pool
 from palimpsest.sources.trajectories import Trajectories
 
-__all__ = ["Data", "Dreams", "Gaussian", "Halfway", "Memory", "Part", "Pool", "Trajectories", "union"]
+__all__ = ["Data", "Dreams", "Gaussian", "Halfway", "Memory", "Part", "Pool", "Trajectories", "nowhere", "union"]

@@ -48,6 +48,7 @@ class Kept:
         self.closed = bool(closed)
         for name in ("pixels", "labels", "opinions", "accepted"):
             setattr(self, name, state.get(name))
+        self.accepted = None if self.accepted is None else self.accepted.cpu()  # counted on the host
 
     def add(self, pixels: Tensor, labels: Tensor, opinions: Tensor) -> None:
         """More pictures."""

@@ -12,8 +12,15 @@ if TYPE_CHECKING:
 KEEPS = {
     "teacher": "a frozen copy of each learner",
     "average": "the averaged weights of each teacher, beside the raw ones",
+    "fisher": "how much each weight mattered to past tasks, and what it was",
+    "rank1_fisher": "a mean gradient and the weights of each past task",
     "memory": "a few pictures of each past task",
     "everything": "all pictures of all past tasks",
+}
+SIZES = {
+    "memory": ("memory_size", "the number of pictures kept in all"),
+    "fisher": ("fisher_samples", "the number of pictures that it is measured on"),
+    "rank1_fisher": ("fisher_samples", "the number of pictures that it is measured on"),
 }
 ANY = "any"
 
@@ -21,8 +28,9 @@ ANY = "any"
 def strategy(*, keeps: Iterable[str] = (), learners: Iterable[str] | str = ("denoiser",)) -> Callable:
     """Declare a strategy.
 
-    keeps: what the past may hold for it: "teacher", "average", "memory" (its size is the option
-        `memory_size`), "everything".
+    keeps: what the past may hold for it: "teacher", "average", "fisher" or "rank1_fisher" (from so
+        many pictures as the option `fisher_samples` says), "memory" (its size is the option `memory_size`), "everything".
+        What the strategy that an option `beside` names may keep, it may keep, too.
     learners: the learners that it trains, which the experiment sizes; "any" is the one that the experiment names.
     """
     keeps = frozenset(keeps)
@@ -30,11 +38,12 @@ def strategy(*, keeps: Iterable[str] = (), learners: Iterable[str] | str = ("den
         raise RequestError(f"a strategy cannot keep {', '.join(wrong)}; legal: {', '.join(KEEPS)}.")
 
     def declare(function: "Strategy") -> "Strategy":
-        if "memory" in keeps and "memory_size" not in inspect.signature(function).parameters:
-            raise RequestError(
-                f'strategy {function.__name__} keeps a "memory" but has no option memory_size; add the keyword '
-                "argument memory_size, the number of pictures kept in all."
-            )
+        for what, (option, meaning) in SIZES.items():
+            if what in keeps and option not in inspect.signature(function).parameters:
+                raise RequestError(
+                    f'strategy {function.__name__} keeps a "{what}" but has no option {option}; add the keyword '
+                    f"argument {option}, {meaning}."
+                )
         function.keeps = keeps
         function.learners = learners if learners == ANY else tuple(learners)
         return function

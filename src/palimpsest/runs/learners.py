@@ -1,0 +1,80 @@
+"""The learners of a run, untrained: what an experiment and a stream make of a name."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from torch import nn
+
+from palimpsest.core.errors import RequestError
+from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.diffusion.process import make_process
+from palimpsest.models.classifier import Classifier, build_classifier
+from palimpsest.models.joint import Joint, build_joint
+from palimpsest.models.options import ClassifierOptions
+from palimpsest.models.unet import build_unet
+from palimpsest.runs.config import Experiment
+from palimpsest.streams.stream import Stream
+
+
+def build_learners(
+    names: Sequence[str], experiment: Experiment, stream: Stream, given: Mapping[str, nn.Module]
+) -> dict[str, nn.Module]:
+    """The learners that a strategy trains: those that are given, and new ones. A learner that nobody builds is refused."""
+    learners = {name: given.get(name) or build_learner(name, experiment, stream) for name in names}
+    for learner in learners.values():
+        check_shape(learner, stream)
+    return learners
+
+
+def build_learner(name: str, experiment: Experiment, stream: Stream) -> nn.Module:
+    """A learner with its initial weights."""
+    if name not in BUILDERS:
+        raise RequestError(
+            f'strategy {experiment.strategy.name} trains the learner "{name}"; legal: {", ".join(BUILDERS)}.'
+        )
+    return BUILDERS[name](experiment, stream)
+
+
+def new_denoiser(experiment: Experiment, stream: Stream, classes: int = 0) -> Denoiser:
+    """An untrained denoiser for the stream's pictures; one that is told of `classes`, where there are any."""
+    options = experiment.diffusion
+    return Denoiser(
+        build_unet(experiment.denoiser, stream.shape, experiment.seed, classes),
+        make_process(options),
+        stream.shape,
+        predicts=options.predicts,
+        clip_range=options.clamp,
+        conditional=bool(classes),
+    )
+
+
+def new_conditional_denoiser(experiment: Experiment, stream: Stream) -> Denoiser:
+    """An untrained denoiser that is told of which of the stream's classes a picture is."""
+    return new_denoiser(experiment, stream, len(stream.class_names))
+
+
+def new_classifier(experiment: Experiment, stream: Stream) -> Classifier:
+    """An untrained classifier of all the stream's classes."""
+    options = ClassifierOptions(**experiment.classifier.model_dump(include=set(ClassifierOptions.model_fields)))
+    return build_classifier(options, stream.shape, stream.class_names, experiment.seed)
+
+
+def new_joint(experiment: Experiment, stream: Stream) -> Joint:
+    """An untrained joint model of all the stream's classes."""
+    return build_joint(new_denoiser(experiment, stream), experiment.joint, stream.class_names, experiment.seed)
+
+
+BUILDERS: dict[str, Callable[[Experiment, Stream], nn.Module]] = {
+    "denoiser": new_denoiser,
+    "conditional_denoiser": new_conditional_denoiser,
+    "classifier": new_classifier,
+    "joint": new_joint,
+}
+
+
+def check_shape(learner: nn.Module, stream: Stream) -> None:
+    """Refuse a stream whose pictures are not those of the model."""
+    if learner.shape != stream.shape:
+        raise RequestError(
+            f"the model makes pictures of shape {learner.shape} (C, H, W), and the stream has {stream.shape}; bring the "
+            "stream's pictures to that shape."
+        )
