@@ -10,6 +10,7 @@ from torch import Tensor
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.random import Numbers
 from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.diffusion.guidance import Guide, guided
 from palimpsest.diffusion.process import CLEAN, Process
 from palimpsest.diffusion.schedulers import find_scheduler, scheduled
 from palimpsest.diffusion.steps import SPACINGS, NoiseOf, ancestral_step, check_steps, ddim_step, timesteps
@@ -156,15 +157,20 @@ class Sampler:
         *,
         y: Tensor | None = None,
         total: int = 0,
+        guide: Guide | None = None,
     ) -> Tensor:
         """Pictures float32 (B, C, H, W) from noise (B, C, H, W).
 
-        random: needed by samplers that draw.  y: classes int64 (B,) for a conditional denoiser.
+        random: needed by samplers that draw.  y: classes int64 (B,) for a conditional denoiser.  guide: bends the noise.
         total: rows of the global batch that the noise is a part of; 0 stands for "as many as here".
         """
+
+        def noise_of(x: Tensor, t: Tensor) -> Tensor:
+            return denoiser.noise(x, t, y)
+
         return sample(
             self.name,
-            lambda x, t: denoiser.noise(x, t, y),
+            guided(noise_of, denoiser.process, guide, y, denoiser.clip_range) if guide else noise_of,
             noise,
             denoiser.process,
             self.steps,

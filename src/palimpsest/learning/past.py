@@ -8,6 +8,7 @@ from torch import nn
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Address
 from palimpsest.core.term import Target
+from palimpsest.diffusion.guidance import TowardsOwn, check_scale
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.learning.fisher import MEASURES
 from palimpsest.learning.teacher import Teacher
@@ -136,10 +137,15 @@ class Past:
             )
         return self.teachers.get(learner, Teacher())
 
-    def dreams(self, steps: int, sampler: str = "ddim", reuse: int = 1) -> Dreams:
-        """Pictures that the previous denoiser samples, of past classes if it is told of them, each used `reuse` times."""
+    def dreams(self, steps: int, sampler: str = "ddim", reuse: int = 1, guidance: float = 0.0) -> Dreams:
+        """Pictures that the previous denoiser samples, of past classes if it is told of them, each used `reuse` times.
+
+        guidance: how much the previous classifier bends them towards what they are asked for.
+        """
         classes = tuple(dict.fromkeys(self.classes)) if "conditional_denoiser" in self.learners else None
-        return Dreams(self.denoiser.learner, Sampler(sampler, steps), reuse, classes)
+        check_scale(guidance)
+        guide = TowardsOwn(self.classifier.learner, guidance) if guidance and self.classifier.exists else None
+        return Dreams(self.denoiser.learner, Sampler(sampler, steps), reuse, classes, guide)
 
     def trajectories(self, steps: int, sampler: str = "ddim", **dials: float | bool) -> Trajectories:
         """Points on the previous denoiser's sampling paths, with what it said there; dials as in `Trajectories`."""

@@ -169,13 +169,15 @@ class Stock:
     def fill(self, source: DrawnAhead, chunk: Chunk) -> None:
         """Draw a chunk, in batches of what is drawn at once."""
         self.place, self.items = (), ()  # makes room
-        passes = source.denoiser.passes
+        asked = getattr(source, "asked", (source.denoiser,))
+        passes = [network.passes for network in asked]
         with lowered(chunk.batch.ahead, chunk.batch.device):
             parts = [source.imagine(part) for part in chunk.parts(at_once(source, chunk.batch))]
         self.items = parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))
         self.order = source.order(chunk, self.items[0])
         if chunk.step:  # a run that goes on inside a chunk draws it again, and has paid for it before
-            source.denoiser.passes = passes
+            for network, before in zip(asked, passes, strict=True):
+                network.passes = before
         self.place = chunk.place
 
 

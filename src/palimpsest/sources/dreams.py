@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
@@ -14,6 +14,7 @@ from palimpsest.core.images import Images, Noised
 from palimpsest.core.random import Numbers
 from palimpsest.core.term import IMAGES, LABELS, NOISED, TRUE_NOISE
 from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.diffusion.guidance import Guide
 from palimpsest.diffusion.samplers import Sampler, check_steps, halfway
 from palimpsest.sources.ahead import FLOAT, Chunk, Stock, in_turn
 
@@ -36,12 +37,14 @@ class Dreams:
         batches of 8 r steps takes each of its 8 dreams r times, in random order.
     classes: of which a conditional teacher dreams, each as likely as the others; they are the dreams' labels. None: the
         teacher is not told of classes.
+    guide: bends what a conditional teacher dreams; it is frozen as well.
     """
 
     denoiser: Denoiser | None
     sampler: Sampler
     reuse: int = 1
     classes: tuple[int, ...] | None = None
+    guide: Guide | None = None
     name: str = "dreams"
     stock: Stock = field(default_factory=Stock, init=False, compare=False, repr=False)
     is_synthetic: ClassVar[bool] = True
@@ -59,6 +62,11 @@ class Dreams:
     @property
     def gives(self) -> frozenset[str]:
         return frozenset({IMAGES, TRUE_NOISE} if self.classes is None else {IMAGES, TRUE_NOISE, LABELS})
+
+    @property
+    def asked(self) -> tuple[nn.Module, ...]:
+        """The networks whose passes a dream takes."""
+        return (self.denoiser, self.guide.classifier) if self.guide else (self.denoiser,)
 
     @property
     def period(self) -> int:
@@ -93,7 +101,10 @@ class Dreams:
             return (self.sampler(self.denoiser, noise, random, total=rows),)
         known = numbers(self.classes, noise.device)
         y = known[random.integers(len(known), rows)]
-        return self.sampler(self.denoiser, noise, random, y=y, total=rows), y
+        x = self.sampler(self.denoiser, noise, random, y=y, total=rows, guide=self.guide)
+        if self.guide and self.guide.through:
+            self.denoiser.passes += 2 * self.sampler.steps * len(x)  # the way back
+        return x, y
 
     def imagine(self, chunk: Chunk) -> tuple[Tensor, ...]:
         """A picture for each row of each period, and its class where there is one."""

@@ -1,0 +1,95 @@
+"""Guidance: the gradient against finite differences, and what it does to samples."""
+
+import pytest
+import torch
+from torch import nn
+
+from palimpsest.core.errors import RequestError
+from palimpsest.diffusion.guidance import TowardsOthers, TowardsOwn, guided
+from palimpsest.diffusion.samplers import Sampler
+from tests.tiny import tiny_denoiser
+
+
+class Small(nn.Module):
+    """A smooth classifier of 8×8 pictures into four classes."""
+
+    classes = tuple("abcd")
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.Tanh(), nn.Dropout(dropout), nn.Linear(16, 4))
+
+    def logits(self, x):
+        return self.body(x)
+
+
+def double(*modules):
+    return [module.double().requires_grad_(False) for module in modules]
+
+
+def seeded(make):
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return make()
+
+
+@pytest.mark.parametrize("kind", ["own", "others"])
+def test_the_gradient_is_that_of_finite_differences(kind):
+    """DDGR: ∇ ln p(y | x_t). GUIDE: ∇ ln p(likeliest other | x̂₀(x_t)), back through the denoiser."""
+    classifier, denoiser = seeded(Small), seeded(lambda: tiny_denoiser(zero_terminal_snr=False))
+    double(classifier, denoiser)
+    guide = TowardsOwn(classifier, 2.0) if kind == "own" else TowardsOthers(classifier, (1, 3), 2.0)
+    x = torch.randn(2, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) / 2
+    y, t, process = torch.tensor([0, 2]), torch.tensor([40, 5]), denoiser.process
+
+    def noise_of(x, t):  # in float64, which `Denoiser.noise` leaves
+        return denoiser.network(x, t).sample
+
+    def value(x):
+        seen = process.clean(x, noise_of(x, t), t).clamp(-9, 9) if guide.through else x
+        p = classifier.logits(seen).log_softmax(-1)
+        return p[torch.arange(2), y] if kind == "own" else p[:, [1, 3]].amax(1)
+
+    bent = guided(noise_of, process, guide, y, 9.0)(x, t)
+    gradient = (noise_of(x, t) - bent) / (2.0 * process.levels(t)[1])
+    for row, column in ((3, 4), (0, 7), (6, 1)):
+        step = torch.zeros_like(x)
+        step[..., row, column] = 1e-5
+        expected = (value(x + step) - value(x - step)) / 2e-5
+        torch.testing.assert_close(gradient[:, 0, row, column], expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("zero_terminal_snr", [True, False])
+@pytest.mark.parametrize("number", range(4))
+def test_guided_samples_are_likelier_what_they_are_guided_towards(number, zero_terminal_snr):
+    classifier = seeded(Small).requires_grad_(False)
+    denoiser = seeded(lambda: tiny_denoiser(zero_terminal_snr=zero_terminal_snr)).eval().requires_grad_(False)
+    noise = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    y = torch.full((64,), number)
+    guides = [None, TowardsOwn(classifier, 1.0), TowardsOthers(classifier, (number,), 1.0), TowardsOwn(classifier, 0.0)]
+    drawn = [Sampler("ddim", 5)(denoiser, noise, y=y, guide=guide) for guide in guides]
+    plain, own, others, none = (classifier.logits(x).softmax(-1).mean(0)[number] for x in drawn)
+    assert own > plain and others > plain and none == plain
+
+
+def test_a_classifier_in_training_guides_without_dropout_and_goes_on_training():
+    classifier = seeded(lambda: Small(dropout=0.9)).train()
+    guide = TowardsOthers(classifier, (1,), 1.0)
+    x, y = torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)
+    assert torch.equal(guide.likelihood(x, y), guide.likelihood(x, y))
+    assert classifier.training
+
+
+def test_the_classifier_that_guides_gets_no_gradient():
+    classifier, denoiser = seeded(Small), seeded(tiny_denoiser).eval().requires_grad_(False)
+    Sampler("ddim", 2)(denoiser, torch.randn(2, 1, 8, 8), y=torch.tensor([0, 1]), guide=TowardsOwn(classifier, 1.0))
+    assert all(parameter.grad is None for parameter in classifier.parameters())
+
+
+def test_what_cannot_guide_is_refused():
+    with pytest.raises(
+        RequestError, match="guidance towards class 7 was asked of a classifier that has the classes 0 to 3"
+    ):
+        TowardsOthers(Small(), (1, 7))
+    with pytest.raises(RequestError, match="the scale of guidance is -1"):
+        TowardsOwn(Small(), -1.0)

@@ -1,0 +1,83 @@
+"""Strategies whose generator is told of classes: dgr_diffusion and ddgr."""
+
+import pytest
+import torch
+
+import palimpsest
+from palimpsest.core.batch import Ahead, Batch
+from palimpsest.core.errors import RequestError
+from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.diffusion.guidance import TowardsOwn
+from palimpsest.diffusion.options import DiffusionOptions
+from palimpsest.diffusion.process import make_process
+from palimpsest.diffusion.samplers import Sampler
+from palimpsest.models.classifier import build_classifier
+from palimpsest.models.options import ClassifierOptions, UNetOptions
+from palimpsest.models.unet import build_unet
+from palimpsest.runs.models import open_learners
+from palimpsest.sources import Dreams
+from tests.tiny import DENOISER, QUIET, SHAPE, interrupted_after, same, tiny
+
+
+def conditional_denoiser(classes: int = 4) -> Denoiser:
+    network = build_unet(UNetOptions(**DENOISER), SHAPE, 0, classes)
+    process = make_process(DiffusionOptions(steps=100))
+    return Denoiser(network, process, SHAPE, conditional=True).eval().requires_grad_(False)
+
+
+def train(place, strategy: str, **options):
+    tables = tiny(classifier={"training": {"steps": 4, "batch": 8}}, engine={"dream_batch": 16})
+    return palimpsest.train(tables, strategy=strategy, teacher_steps=2, out=place, display=QUIET, **options)
+
+
+@pytest.mark.parametrize("strategy", ["dgr_diffusion", "ddgr"])
+@pytest.mark.parametrize("steps", [3, 6, 9, 14])
+def test_resumed_in_any_phase_it_ends_the_same(strategy, steps, tmp_path):
+    whole = train(tmp_path / "whole", strategy)
+    with interrupted_after(steps):
+        train(tmp_path / "run", strategy)
+    run = palimpsest.resume(tmp_path / "run", display=QUIET)
+    ours, theirs = (open_learners(each.path / "models" / "task_2") for each in (run, whole))
+    assert ours.keys() == {"denoiser", "classifier"} and ours["denoiser"].conditional
+    assert all(same(ours[name], theirs[name]) for name in ours)
+    assert run.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"]
+
+
+def test_dreams_are_of_the_past_classes_and_carry_them():
+    source = Dreams(conditional_denoiser(), Sampler("ddim", 2), classes=(1, 3))
+    batch = Batch(64, 0, (0, 2, "train 0", 0), steps=4, ahead=Ahead(128))
+    drawn = source.draw(batch)
+    assert sorted(drawn.y.unique().tolist()) == [1, 3] and 16 < int((drawn.y == 1).sum()) < 48
+    expected = source.sampler(source.denoiser, batch.random("dreams").normal(64, *SHAPE), y=drawn.y)
+    torch.testing.assert_close(drawn.x, expected, atol=1e-5, rtol=0)
+
+
+def test_guided_dreams_are_bent_by_the_previous_classifier():
+    classifier = build_classifier(ClassifierOptions(), SHAPE, list("abcd"), 0).eval().requires_grad_(False)
+    batch = Batch(8, 0, (0, 2, "train 0", 0), steps=1)
+    plain, bent = (
+        Dreams(conditional_denoiser(), Sampler("ddim", 3), classes=(0, 1), guide=guide).draw(batch)
+        for guide in (None, TowardsOwn(classifier, 5.0))
+    )
+    assert torch.equal(plain.y, bent.y) and not torch.equal(plain.x, bent.x)
+
+    def p(drawn) -> torch.Tensor:
+        return classifier.logits(drawn.x).log_softmax(-1).gather(1, drawn.y[:, None]).mean()
+
+    assert p(bent) > p(plain)
+
+
+def test_samples_are_of_the_classes_that_were_asked_for(tmp_path):
+    run = train(tmp_path / "run", "dgr_diffusion")
+    assert palimpsest.sample(run.path, count=7, steps=2).shape == (7, *SHAPE)
+
+
+def test_a_model_that_is_told_of_classes_cannot_be_updated(tmp_path):
+    run = train(tmp_path / "run", "dgr_diffusion")
+    with pytest.raises(RequestError, match="is told of classes, and only unconditional ones can be taught on"):
+        palimpsest.train(tiny(model=str(run.path / "models" / "task_2")), out=tmp_path / "again", display=QUIET)
+
+
+def test_wrong_guidance_is_refused(tmp_path):
+    with pytest.raises(RequestError, match="the scale of guidance is -1"):
+        train(tmp_path / "run", "ddgr", guidance=-1.0)
