@@ -76,7 +76,7 @@ def test_wrong_strategies_of_ones_own_are_refused(tmp_path):
     refused("is not declared as a strategy", strategy=lambda now, past: None)
     refused("nothing to learn from", strategy=mine, strength=0.0)
     with pytest.raises(
-        palimpsest.RequestError, match="cannot keep secrets; legal: teacher, average, memory, everything"
+        palimpsest.RequestError, match="cannot keep secrets; legal: teacher, average, fisher, rank1_fisher, memory"
     ):
         palimpsest.strategy(keeps={"secrets"})
     with pytest.raises(palimpsest.RequestError, match="has no option memory_size"):
