@@ -27,7 +27,11 @@ def tiny(**sections: dict) -> dict:
     """The tables of a tiny experiment: two tasks of two classes, nothing measured. Sections are merged in."""
     tables = {
         "name": "tiny",
-        "strategy": {"name": "generative_distillation"},
+        "strategy": {
+            "name": "generative_distillation",
+            "ewc": {"fisher_samples": 20},
+            "rank1_ewc": {"fisher_samples": 20},
+        },
         "stream": {"name": "digits", "tasks": [[0, 1], [2, 3]]},
         "denoiser": DENOISER,
         "diffusion": {"steps": 100},

@@ -29,13 +29,13 @@ def test_passes_are_those_of_the_arithmetic(name, tiny_run):
     """4 steps of 8 pictures in each of 2 tasks; student 3 a picture; dreams N more, a teacher's opinion 1.
 
     Paths are drawn whole: those of 10 points, which would serve 10 steps, for the 4 that there are. Importance is measured
-    once, on 200 pictures.
+    once, on 20 pictures.
     """
     run = tiny_run(name)
     options = catalog.check_options(catalog.look_up(name), {})
     if "beside" in options:
         options |= catalog.check_options(catalog.look_up(options["beside"]), {})
-    measured = {"ewc": 200, "rank1_ewc": 2 * 200}.get(name, 0)
+    measured = {"ewc": 20, "rank1_ewc": 2 * 20}.get(name, 0)
     replayed = {"finetune": 0, "joint": 0, "lwf": 0, "ewc": 0}.get(name, 1)
     steps = options.get("teacher_steps", 0)
     opinions = 0 if name in ("finetune", "joint", "experience_replay", "generative_replay", "ewc") else 1

@@ -30,10 +30,15 @@ def train(place, strategy: str, **options):
     return palimpsest.train(tables, strategy=strategy, teacher_steps=2, out=place, display=QUIET, **options)
 
 
-@pytest.mark.parametrize("strategy", ["dgr_diffusion", "ddgr"])
-@pytest.mark.parametrize("steps", [3, 6, 9, 14])
-def test_resumed_in_any_phase_it_ends_the_same(strategy, steps, tmp_path):
-    whole = train(tmp_path / "whole", strategy)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Uninterrupted runs, by strategy."""
+    return {name: train(tmp_path_factory.mktemp(name) / "whole", name) for name in ("dgr_diffusion", "ddgr")}
+
+
+@pytest.mark.parametrize(("strategy", "steps"), [("dgr_diffusion", 3), ("dgr_diffusion", 14), ("ddgr", 6), ("ddgr", 9)])
+def test_resumed_in_any_phase_it_ends_the_same(strategy, steps, whole, tmp_path):
+    whole = whole[strategy]
     with interrupted_after(steps):
         train(tmp_path / "run", strategy)
     run = palimpsest.resume(tmp_path / "run", display=QUIET)
@@ -67,13 +72,13 @@ def test_guided_dreams_are_bent_by_the_previous_classifier():
     assert p(bent) > p(plain)
 
 
-def test_samples_are_of_the_classes_that_were_asked_for(tmp_path):
-    run = train(tmp_path / "run", "dgr_diffusion")
+def test_samples_are_of_the_classes_that_were_asked_for(whole):
+    run = whole["dgr_diffusion"]
     assert palimpsest.sample(run.path, count=7, steps=2).shape == (7, *SHAPE)
 
 
-def test_a_model_that_is_told_of_classes_cannot_be_updated(tmp_path):
-    run = train(tmp_path / "run", "dgr_diffusion")
+def test_a_model_that_is_told_of_classes_cannot_be_updated(whole, tmp_path):
+    run = whole["dgr_diffusion"]
     with pytest.raises(RequestError, match="is told of classes, and only unconditional ones can be taught on"):
         palimpsest.train(tiny(model=str(run.path / "models" / "task_2")), out=tmp_path / "again", display=QUIET)
 

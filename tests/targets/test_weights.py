@@ -128,8 +128,9 @@ def test_the_penalty_is_a_term_of_the_objective():
     assert not OldWeights(()).exists
 
 
-@pytest.mark.parametrize("name", ["ewc", "rank1_ewc"])
-@pytest.mark.parametrize("beside", ["generative_distillation", "trajectory_distillation"])
+@pytest.mark.parametrize(
+    ("name", "beside"), [("ewc", "generative_distillation"), ("rank1_ewc", "trajectory_distillation")]
+)
 def test_it_is_added_to_other_strategies_and_resumes(name, beside, tmp_path):
     tables = tiny(stream={"name": "digits", "tasks": [[0, 1], [2, 3], [4, 5]]})
     options = {"strategy": name, "beside": beside, "fisher_samples": 5, "strength": 50.0}
