@@ -63,17 +63,17 @@ def denoiser_strategies() -> list[str]:
 
 
 @contextmanager
-def interrupted_after(steps: int) -> Iterator[None]:
-    """Whatever trains inside is stopped after so many steps, as if somebody had pressed Ctrl-C then."""
-    original, done = Recorder.after_step, []
+def interrupted_after(times: int, what: str = "after_step") -> Iterator[None]:
+    """Whatever trains inside is stopped after so many steps, or batches of dreams, as if somebody had pressed Ctrl-C then."""
+    original, done = getattr(Recorder, what), []
 
-    def after_step(recorder: Recorder, pictures: int) -> None:
+    def counted(recorder: Recorder, *arguments: object) -> None:
         done.append(1)
-        recorder.stop.asked = len(done) == steps
-        original(recorder, pictures)
+        recorder.stop.asked = len(done) == times
+        original(recorder, *arguments)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
-        patch.setattr(Recorder, "after_step", after_step)
+        patch.setattr(Recorder, what, counted)
         yield
 
 

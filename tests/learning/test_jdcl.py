@@ -1,19 +1,16 @@
 """JDCL as a run: its laws, its weights, and resuming in each of its phases."""
 
-from contextlib import contextmanager
-
 import pytest
 import torch
 
 import palimpsest
-from palimpsest.core.errors import Interrupted, RequestError
+from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
 from palimpsest.learning.past import Now, Past
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.models.joint import Joint, build_joint
 from palimpsest.models.options import JointOptions
 from palimpsest.runs.models import open_learners
-from palimpsest.runs.recorder import Recorder
 from palimpsest.sources import Data
 from palimpsest.strategies.catalog import load
 from palimpsest.streams.pictures import Pictures
@@ -157,34 +154,13 @@ def whole(tmp_path_factory):
     return train(tmp_path_factory.mktemp("jdcl") / "whole")
 
 
-@pytest.mark.parametrize("steps", [9, 13, 17])
-def test_resumed_in_any_phase_it_ends_the_same(steps, whole, tmp_path):
-    """6 steps of the first task; of the second 6 local ones, 2 of noise alone, 4 of both."""
-    with interrupted_after(steps):
-        train(tmp_path / "run")
-    run = palimpsest.resume(tmp_path / "run", display=QUIET)
-    assert same(learnt(run), learnt(whole))
-    assert run.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"]
-
-
-@contextmanager
-def interrupted_in_dreams(batches: int):
-    """Whatever trains inside is stopped after so many batches of dreams."""
-    original, done = Recorder.after_dreams, []
-
-    def after_dreams(recorder: Recorder, pool) -> None:
-        done.append(1)
-        recorder.stop.asked = len(done) == batches
-        original(recorder, pool)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
-        patch.setattr(Recorder, "after_dreams", after_dreams)
-        yield
-
-
-@pytest.mark.parametrize("batches", [1, 2])
-def test_resumed_while_it_dreams_it_ends_the_same(batches, whole, tmp_path):
-    with interrupted_in_dreams(batches):
+@pytest.mark.parametrize(
+    ("times", "what"),
+    [(9, "after_step"), (13, "after_step"), (17, "after_step"), (1, "after_dreams"), (2, "after_dreams")],
+)
+def test_resumed_in_any_phase_or_while_it_dreams_it_ends_the_same(times, what, whole, tmp_path):
+    """6 steps of the first task; of the second 6 local ones, dreams, 2 steps of noise alone, 4 of both."""
+    with interrupted_after(times, what):
         train(tmp_path / "run")
     run = palimpsest.resume(tmp_path / "run", display=QUIET)
     assert same(learnt(run), learnt(whole))
