@@ -5,6 +5,14 @@ import torch
 
 BAD = [
     ("train digitz", 'unknown experiment "digitz". Did you mean "digits"?'),
+    ("train --strategy jdcl --distil all", 'unknown distil of jdcl "all". Legal: both, classes, noise, none'),
+    ("train --strategy jdcl --temperature 0", "the temperature of soft opinions is 0"),
+    ("train --strategy ewc --beside jdcl", 'ewc cannot be added to "jdcl"; legal for beside: dark_replay'),
+    ("train --strategy ewc --fisher-samples 0", "fisher_samples is 0, and importance is measured on 1 picture or more"),
+    ("train --strategy ddgr --guidance -1", "the scale of guidance is -1"),
+    ('train --set augmentation.logits=["flap"]', 'unknown augmentation "flap"'),
+    ('train --set augmentation.logits=["cutout"]', 'the augmentation "cutout" cannot be read; write "cutout SIZE"'),
+    ('train --set augmentation.picture=["flip"]', "augmentation"),
     ("train --strategy generatve_replay", 'Did you mean "generative_replay"?'),
     ("train --set training.stepz=3", 'Did you mean "training.steps"?'),
     ("train --set trainin.steps=3", 'Did you mean "training"?'),

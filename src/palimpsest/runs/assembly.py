@@ -135,6 +135,8 @@ def first_past(
     keeps = frozenset().union(*(course.keeps for course in courses))
     past = Past(keeps, experiment.learner, learners, memory_size, remembered=memory, count=1 if teachers else 0)
     past = replace(past, fisher_samples=options[courses[-1].name].get("fisher_samples", 0))
+    if past.importance_is_kept and past.fisher_samples < 1:
+        raise RequestError(f"fisher_samples is {past.fisher_samples}, and importance is measured on 1 picture or more.")
     if "teacher" not in keeps:
         return past
     return replace(past, teachers={name: frozen(learner) for name, learner in teachers.items()})

@@ -6,6 +6,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional
 
+from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images
 from palimpsest.core.term import IMAGES, LABELS
 from palimpsest.models.classifier import only
@@ -47,6 +48,10 @@ class Soft:
     name: str = "teacher.soft"
     head: ClassVar[str] = "logits"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < float("inf"):
+            raise RequestError(f"the temperature of soft opinions is {self.temperature:g}, and it is a number above 0.")
 
     @property
     def exists(self) -> bool:
