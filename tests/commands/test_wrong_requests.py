@@ -11,7 +11,10 @@ BAD = [
     ("train --strategy ewc --fisher-samples 0", "fisher_samples is 0, and importance is measured on 1 picture or more"),
     ("train --strategy ddgr --guidance -1", "the scale of guidance is -1"),
     ('train --set augmentation.logits=["flap"]', 'unknown augmentation "flap"'),
-    ('train --set augmentation.logits=["cutout"]', 'the augmentation "cutout" cannot be read; write "cutout SIZE"'),
+    (
+        'train --set augmentation.logits=["cutout"]',
+        'the augmentation "cutout" cannot be read; write "cutout SIZE"; size, a whole number',
+    ),
     ('train --set augmentation.picture=["flip"]', "augmentation"),
     ("train --strategy generatve_replay", 'Did you mean "generative_replay"?'),
     ("train --set training.stepz=3", 'Did you mean "training.steps"?'),

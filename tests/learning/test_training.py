@@ -1,6 +1,5 @@
 """How a phase descends: lengths, optimizers, learning rates, averages, precision."""
 
-import json
 import math
 
 import pytest
@@ -8,16 +7,14 @@ import torch
 
 import palimpsest
 from palimpsest.core.errors import RequestError
-from palimpsest.core.term import Phase, Term
+from palimpsest.core.term import Phase
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.work import Descent, Work, batches, learning_rate
 from palimpsest.runs.checkpoint import Checkpoints, read
 from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.sources import Data
-from palimpsest.strategies import strategy
 from palimpsest.streams.pictures import Pictures
-from palimpsest.targets import true_noise
 from tests.tiny import QUIET, interrupted_after, same, tiny, tiny_denoiser, weights
 
 CPU = Machine(torch.device("cpu"))
@@ -34,7 +31,7 @@ def numbered(count: int) -> Data:
 
 
 def labels_of(source: Data, options: TrainingOptions, first: int = 0) -> list[list[int]]:
-    drawn = batches(descent(options, len(source)), len(source), (0, 1, "train 0"), CPU, first)
+    drawn = batches(Descent.of(Phase("denoiser"), options, len(source)), len(source), (0, 1, "train 0"), CPU, first)
     return [source.draw(batch).y.tolist() for batch in drawn]
 
 
@@ -82,86 +79,6 @@ def test_joint_training_by_epochs_grows_with_the_data(tmp_path):
     assert run.results["cost"]["student_passes"] == 3 * (first + first + second)
 
 
-def descent(options: TrainingOptions, pictures: int = 0, **phase) -> Descent:
-    return Descent.of(Phase("denoiser", **phase), options, pictures)
-
-
-def test_how_long_a_descent_is():
-    assert descent(TrainingOptions(steps=7, batch=4), 10).steps == 7
-    # Fashion-MNIST, reference section 4
-    assert descent(TrainingOptions(epochs=100, batch=128), 12_000).steps == 9_400
-    assert descent(TrainingOptions(epochs=100, batch=128), 12_000, steps=5).steps == 5
-
-
-def test_phases_may_share_a_descent():
-    options = TrainingOptions(steps=100)
-    first, second = (descent(options, steps=10, span=span) for span in ((0, 1 / 3), (1 / 3, 1)))
-    assert (first.first, first.last, first.total) == (0, 3, 10)
-    assert (second.first, second.last, second.steps) == (3, 10, 7)
-    with pytest.raises(RequestError, match="from 0.5 to 0.5, and such a part lies between 0 and 1"):
-        Phase("denoiser", span=(0.5, 0.5))
-
-
-@strategy(keeps=(), learners=("denoiser",))
-def in_two(now, past):
-    """The same terms in two phases of one descent."""
-    terms = [Term(now.data, true_noise)]
-    yield Phase("denoiser", terms, span=(0, 0.4))
-    yield Phase("denoiser", terms, span=(0.4, 1))
-
-
-def test_a_phase_that_goes_on_keeps_optimizer_rate_and_average(tmp_path):
-    """Two phases of one descent, interrupted in the second, end with the weights of the uninterrupted ones; and with those
-    of a single phase, where it draws the same batches."""
-    tables = tiny(
-        training={"steps": 10, "schedule": "cosine", "average": 0.9}, stream={"name": "digits", "tasks": [[0, 1]]}
-    )
-    whole = palimpsest.train(tables, strategy=in_two, out=tmp_path / "whole", display=QUIET)
-    rates = [event["step"] for event in events(whole.path) if event["event"] == "step" and event["phase"] == 1]
-    assert rates[-1] == 6
-    for steps in (3, 4, 7):
-        with interrupted_after(steps):
-            palimpsest.train(tables, strategy=in_two, out=tmp_path / f"run{steps}", display=QUIET)
-        run = palimpsest.resume(tmp_path / f"run{steps}", strategy=in_two, display=QUIET)
-        assert weights(run.path / "models" / "task_1") == weights(whole.path / "models" / "task_1")
-    tables["training"]["keep_optimizer_state"] = True  # changes nothing: there is one task
-    again = palimpsest.train(tables, strategy=in_two, out=tmp_path / "again", display=QUIET)
-    assert weights(again.path / "models" / "task_1") == weights(whole.path / "models" / "task_1")
-
-
-@strategy(keeps=(), learners=("denoiser",))
-def out_of_nothing(now, past):
-    """A phase that goes on with nothing."""
-    return Phase("denoiser", [Term(now.data, true_noise)], span=(0.4, 1))
-
-
-def test_a_phase_cannot_go_on_with_nothing(tmp_path):
-    with pytest.raises(RequestError, match="goes on with a descent at 0.4, and no phase before it has begun one"):
-        palimpsest.train(tiny(), strategy=out_of_nothing, out=tmp_path / "run", display=QUIET)
-
-
-def test_what_goes_on_is_the_optimizer():
-    """Two works of one descent take the steps of one whole work."""
-    options, batch = TrainingOptions(steps=6, schedule="cosine", average=0.5), torch.ones(2, 1, 8, 8)
-
-    def descend(phases: list[tuple[float, float]]) -> list:
-        learner, state = tiny_denoiser(), {}
-        for span in phases:
-            work = Work(learner, Phase("denoiser", span=span), descent(options, span=span), CPU)
-            work.load(state) if state else None
-            for step in range(work.descent.steps):
-                work.descend(learner.noise(batch, 50).square().mean(), step)
-            state = work.state()
-        return [learner, work.averaged()]
-
-    for one, other in zip(descend([(0, 1)]), descend([(0, 0.5), (0.5, 1)]), strict=True):
-        assert same(one, other)
-
-
-def events(run) -> list[dict]:
-    return [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
-
-
 def test_learning_rates_are_functions_of_the_step():
     def rates(**options):
         made = TrainingOptions(steps=10, learning_rate=1.0, **options)
@@ -207,7 +124,7 @@ def test_the_optimizer_forgets_at_each_task_unless_told_to_keep_its_state(tmp_pa
 
 def test_the_average_follows_its_equation():
     student, options = tiny_denoiser(), TrainingOptions(steps=3, average=0.5)
-    work = Work(student, Phase("denoiser"), descent(options), CPU)
+    work = Work(student, Phase("denoiser"), Descent.of(Phase("denoiser"), options, 0), CPU)
     expected = {name: p.detach().clone() for name, p in student.named_parameters()}
     for n in range(3):
         with torch.no_grad():
@@ -238,7 +155,12 @@ def test_teachers_carry_raw_or_averaged_weights_as_asked(tmp_path):
 
 def test_nothing_to_freeze_is_refused():
     with pytest.raises(RequestError, match='nothing to freeze is called "encoder'):
-        Work(tiny_denoiser(), Phase("denoiser", freeze=("encoder.*",)), descent(TrainingOptions(steps=1)), CPU)
+        Work(
+            tiny_denoiser(),
+            Phase("denoiser", freeze=("encoder.*",)),
+            Descent.of(Phase("denoiser"), TrainingOptions(steps=1), 0),
+            CPU,
+        )
 
 
 def test_bf16_learns_nearly_the_same(tmp_path):

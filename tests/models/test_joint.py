@@ -95,7 +95,7 @@ def test_each_head_is_posed_its_own_view():
     assert torch.equal(joint.pose("logits", images, random).x, torch.ones(2, 1, 8, 8))
     noised = joint.pose("noise", images, random)
     assert noised.noise is not None
-    with pytest.raises(RequestError, match='head "logits" about inputs that this head cannot read'):
+    with pytest.raises(RequestError, match='head "logits" about noised inputs; it has "noise" for'):
         joint.pose("logits", noised, random)
 
 

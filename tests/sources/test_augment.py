@@ -141,7 +141,26 @@ def test_each_head_has_its_own_view():
     assert torch.equal(drawn.seen_by("logits").x, drawn.views["logits"])
 
 
-@pytest.mark.parametrize("words", ["flap", "padded_crop", "padded_crop x", "cutout 0", "flip 1", "randaugment 2"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "flap",
+        "padded_crop",
+        "padded_crop x",
+        "cutout 0",
+        "flip 1",
+        "randaugment 2",
+        "randaugment 2 11",
+        "resized_crop 1.5",
+        "padded_crop 1.5",
+        "",
+    ],
+)
 def test_what_cannot_be_read_is_refused(words):
     with pytest.raises(RequestError, match="unknown augmentation|cannot be read; write"):
         Augmentation((words,))
+
+
+def test_a_margin_beyond_the_picture_is_refused():
+    with pytest.raises(RequestError, match="padded_crop 8 was asked of pictures of 8×8.*give a margin below 8"):
+        view("padded_crop 8", pictures())

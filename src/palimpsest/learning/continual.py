@@ -113,7 +113,7 @@ def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
 
 
 def prepare(pool: Pool, plan: Plan, phase: Phase, progress: Progress, run: Run) -> None:
-    """Fill a pool that the phase draws from, unless the phase before has done it; while probing, with a first batch."""
+    """Fill a pool that the phase draws from, unless the phase before has done it; while probing, with blank pictures."""
     take_over(pool, progress)
     if pool.kept.closed:
         return

@@ -1,4 +1,4 @@
-"""Filling the pools of a phase before it begins, and again where they are to be fresh."""
+"""Filling the pools of a phase before it begins."""
 
 from collections.abc import Callable
 

@@ -27,7 +27,10 @@ def anchor(learner: nn.Module) -> dict[str, Tensor]:
 
 
 def diagonal(learner: nn.Module, term: Term, count: int, address: Address) -> Diagonal:
-    """F = E[g²] over single pictures: the empirical Fisher information."""
+    """F = E[g²] over `count` single pictures: the diagonal of the empirical Fisher information (Kirkpatrick et al. 2017, eq. 3).
+
+    term: real data and its truth.  count: from 1; each takes a forward and a backward pass.
+    """
     squares = [torch.zeros_like(parameter) for parameter in learner.parameters()]
     for gradient in gradients(learner, term, count, address):
         torch._foreach_addcmul_(squares, gradient, gradient, 1 / count)
@@ -37,7 +40,7 @@ def diagonal(learner: nn.Module, term: Term, count: int, address: Address) -> Di
 
 
 def rank_one(learner: nn.Module, term: Term, count: int, address: Address) -> RankOne:
-    """μ = E[g], c = E[(μ · g)²] / ‖μ‖⁴, in two passes over the same pictures with the same noise."""
+    """μ = E[g], c = E[(μ · g)²] / ‖μ‖⁴, in two passes over the same `count` pictures with the same noise (arXiv 2509.23593)."""
     mean = [torch.zeros_like(parameter) for parameter in learner.parameters()]
     for gradient in gradients(learner, term, count, address):
         torch._foreach_add_(mean, gradient, alpha=1 / count)

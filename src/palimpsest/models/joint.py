@@ -121,7 +121,8 @@ class Joint(nn.Module):
             return self.denoiser.pose(head, drawn, random)
         if head != "logits" or isinstance(drawn, Noised):
             raise RequestError(
-                f'a joint model was asked for its head "{head}" about inputs that this head cannot read.'
+                f'a joint model was asked for its head "{head}" about {type(drawn).__name__.lower()} inputs; it has "noise" for '
+                'images and noised ones, and "logits" for images alone. Give the term a source of images: now.data, a pool.'
             )
         return drawn.seen_by(head)
 

@@ -6,7 +6,7 @@ An experiment names them in words: "flip", "padded_crop 4", "resized_crop 0.85",
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -14,28 +14,38 @@ from torch.nn import functional
 
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.random import Random
-from palimpsest.sources.randaugment import apply_operations
+from palimpsest.sources.randaugment import LEVELS, apply_operations
 
 Numbers = Callable[..., Random]  # by name: a generator on the device, or with device="cpu" one on the host
 TRIES = 10  # of a crop that fits
 ASPECT = math.log(4 / 3)  # crops are between 3:4 and 4:3
 
 
+def flipped(x: Tensor, chance: Tensor) -> Tensor:
+    """Each picture of x (B, C, H, W) turned left to right where its chance (B,), uniform in [0, 1), is under ½."""
+    return torch.where(chance[:, None, None, None] < 0.5, x.flip(-1), x)
+
+
 def flip(x: Tensor, rows: int, numbers: Numbers) -> Tensor:
     """Each picture of x (B, C, H, W) turned left to right with probability ½."""
-    return torch.where(numbers("flip").uniform(rows)[:, None, None, None] < 0.5, x.flip(-1), x)
+    return flipped(x, numbers("flip").uniform(rows))
 
 
-def padded_crop(x: Tensor, rows: int, numbers: Numbers, *, margin: float) -> Tensor:
+def padded_crop(x: Tensor, rows: int, numbers: Numbers, *, margin: int) -> Tensor:
     """A picture of the same size out of each, after reflecting `margin` pixels at every edge (He et al. 2016, 4.2)."""
-    margin, (batch, _, height, width) = int(margin), x.shape
+    batch, channels, height, width = x.shape
+    if margin >= min(height, width):
+        raise RequestError(
+            f"padded_crop {margin} was asked of pictures of {height}×{width}, which cannot be reflected so far; give a margin "
+            f"below {min(height, width)}."
+        )
     padded = functional.pad(x, (margin,) * 4, mode="reflect")
     down, right = (numbers("crop", axis).integers(2 * margin + 1, rows)[:, None] for axis in ("down", "right"))
     ys = (down + torch.arange(height, device=x.device))[:, None, :, None]
     xs = (right + torch.arange(width, device=x.device))[:, None, None, :]
     return padded[
         torch.arange(batch, device=x.device)[:, None, None, None],
-        torch.arange(x.shape[1], device=x.device)[None, :, None, None],
+        torch.arange(channels, device=x.device)[None, :, None, None],
         ys,
         xs,
     ]
@@ -68,33 +78,51 @@ def warped(x: Tensor, wide: Tensor, high: Tensor, right: Tensor, down: Tensor) -
     return functional.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def cutout(x: Tensor, rows: int, numbers: Numbers, *, size: float) -> Tensor:
+def cutout(x: Tensor, rows: int, numbers: Numbers, *, size: int) -> Tensor:
     """A gray square of `size` pixels at a random place of each picture, as far as it lies inside (DeVries, Taylor 2017)."""
     inside = []
     for axis, length in (("down", x.shape[2]), ("right", x.shape[3])):
         middle = numbers("cutout", axis).integers(length, rows)[:, None]
-        first = middle - int(size) // 2
+        first = middle - size // 2
         place = torch.arange(length, device=x.device)
-        inside.append((place >= first) & (place < first + int(size)))
+        inside.append((place >= first) & (place < first + size))
     return x.masked_fill((inside[0][:, :, None] & inside[1][:, None, :])[:, None], 0.0)
 
 
-def randaugment(x: Tensor, rows: int, numbers: Numbers, *, count: float, most: float) -> Tensor:
+def randaugment(x: Tensor, rows: int, numbers: Numbers, *, count: int, most: int) -> Tensor:
     """RandAugment in FixMatch's form (Sohn et al. 2020, arXiv 2001.07685): `count` operations, each drawn from 14 and applied
     with probability ½, with a strength from 1 to `most` − 1 of 10."""
-    for number in range(int(count)):
+    for number in range(count):
         choose = numbers("randaugment", number, device="cpu")  # on the host, which then knows which rows each changes
         chances = [choose.uniform(rows) for _ in range(4)]
-        x = apply_operations(x, *chances, most=int(most))
+        x = apply_operations(x, *chances, most=most)
     return x
 
 
-AUGMENTATIONS: Mapping[str, tuple[Callable, tuple[str, ...]]] = {
+@dataclass(frozen=True)
+class Range:
+    """What a number of an augmentation may be. whole: without a fraction."""
+
+    name: str
+    low: float
+    high: float = math.inf
+    whole: bool = True
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies in it."""
+        return self.low <= value <= self.high and math.isfinite(value) and not (self.whole and value % 1)
+
+    def __str__(self) -> str:
+        most = "" if math.isinf(self.high) else f" to {self.high:g}"
+        return f"{self.name}, {'a whole number' if self.whole else 'a number'} from {self.low:g}{most}"
+
+
+AUGMENTATIONS: Mapping[str, tuple[Callable, tuple[Range, ...]]] = {
     "flip": (flip, ()),
-    "padded_crop": (padded_crop, ("margin",)),
-    "resized_crop": (resized_crop, ("least",)),
-    "randaugment": (randaugment, ("count", "most")),
-    "cutout": (cutout, ("size",)),
+    "padded_crop": (padded_crop, (Range("margin", 1),)),
+    "resized_crop": (resized_crop, (Range("least", 0.01, 1, whole=False),)),
+    "randaugment": (randaugment, (Range("count", 1), Range("most", 2, LEVELS))),
+    "cutout": (cutout, (Range("size", 1),)),
 }
 
 
@@ -115,20 +143,23 @@ class Augmentation:
         return x
 
 
+@lru_cache(maxsize=64)  # asked in every step
 def parse(words: str) -> Callable[[Tensor, int, Numbers], Tensor]:
     """The augmentation that words such as "padded_crop 4" mean."""
-    name, *given = words.split()
+    name, *given = words.split() or [""]
     if name not in AUGMENTATIONS:
         raise unknown("augmentation", name, AUGMENTATIONS)
-    function, names = AUGMENTATIONS[name]
+    function, ranges = AUGMENTATIONS[name]
     try:
         values = [float(value) for value in given]
     except ValueError:
         values = []
-    if len(values) != len(names) or any(not (value > 0 and math.isfinite(value)) for value in values):
-        wanted = " ".join([name, *(each.upper() for each in names)])
-        raise RequestError(f'the augmentation "{words}" cannot be read; write "{wanted}", with numbers above 0.')
-    return partial(function, **dict(zip(names, values, strict=True)))
+    if len(values) != len(ranges) or not all(each.holds(v) for each, v in zip(ranges, values, strict=True)):
+        wanted = " ".join([name, *(each.name.upper() for each in ranges)])
+        legal = "".join(f"; {each}" for each in ranges)
+        raise RequestError(f'the augmentation "{words}" cannot be read; write "{wanted}"{legal}.')
+    whole = [int(v) if each.whole else v for each, v in zip(ranges, values, strict=True)]
+    return partial(function, **{each.name: value for each, value in zip(ranges, whole, strict=True)})
 
 
 def views_of(x: Tensor, rows: int, views: Sequence[tuple[str, Augmentation]], numbers: Numbers) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from palimpsest.core.batch import Batch
 from palimpsest.core.images import Images
 from palimpsest.core.random import permutation
 from palimpsest.core.term import IMAGES, LABELS, TRUE_NOISE
-from palimpsest.sources.augment import Augmentation, views_of
+from palimpsest.sources.augment import Augmentation, flipped, views_of
 from palimpsest.streams.pictures import Readable
 
 
@@ -56,8 +56,3 @@ class Data:
             pieces.append(order[first:last])
             position += last - first
         return torch.cat(pieces)
-
-
-def flipped(x: Tensor, chance: Tensor) -> Tensor:
-    """Each picture of x (B, C, H, W) turned left to right where its chance (B,), uniform in [0, 1), is under ½."""
-    return torch.where(chance[:, None, None, None] < 0.5, x.flip(-1), x)

@@ -102,8 +102,9 @@ class Dreams:
         known = numbers(self.classes, noise.device)
         y = known[random.integers(len(known), rows)]
         x = self.sampler(self.denoiser, noise, random, y=y, total=rows, guide=self.guide)
-        if self.guide and self.guide.through:
-            self.denoiser.passes += 2 * self.sampler.steps * len(x)  # the way back
+        if self.guide:  # the gradient's way back
+            for network in self.asked if self.guide.through else (self.guide.classifier,):
+                network.passes += 2 * self.sampler.steps * len(x)
         return x, y
 
     def imagine(self, chunk: Chunk) -> tuple[Tensor, ...]:

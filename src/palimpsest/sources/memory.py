@@ -9,7 +9,7 @@ from palimpsest.core.batch import Batch
 from palimpsest.core.images import Images
 from palimpsest.core.random import Address, generator
 from palimpsest.core.term import IMAGES, LABELS, TRUE_NOISE
-from palimpsest.sources.data import flipped
+from palimpsest.sources.augment import flipped
 from palimpsest.streams.pictures import Pictures, Readable, joined
 
 

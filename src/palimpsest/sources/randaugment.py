@@ -15,7 +15,11 @@ GRAY = torch.tensor([0.299, 0.587, 0.114])  # ITU-R 601, as PIL has it
 
 
 def apply_operations(x: Tensor, which: Tensor, whether: Tensor, strength: Tensor, sign: Tensor, *, most: int) -> Tensor:
-    """x (B, C, H, W) in [−1, 1] with one operation a row. The other arguments: chances in [0, 1) (B,), on the host."""
+    """x (B, C, H, W) in [−1, 1] with one operation a row, clamped to that range.
+
+    which, whether, strength, sign: chances in [0, 1) (B,), on the host, so that nothing waits for the device to learn which
+    rows an operation changes.  most: strengths are 1 to most − 1 tenths; from 2 to 10.
+    """
     unit = (x.clamp(-1, 1) + 1) / 2
     chosen = (which * len(OPERATIONS)).long()
     strengths = (1 + (strength * (most - 1)).long().clamp(max=most - 2)).float() / LEVELS
@@ -40,24 +44,32 @@ def blended(base: Tensor, x: Tensor, level: Tensor) -> Tensor:
     return base + factor * (x - base)
 
 
+# Each operation: pictures x (N, C, H, W) in [0, 1], C one or three, and strengths (N, 1, 1, 1), to pictures of the same shape.
+
+
 def autocontrast(x: Tensor, level: Tensor) -> Tensor:
+    """The darkest value of each channel becomes 0, the brightest 1."""
     low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
     return torch.where(high > low, (x - low) / (high - low).clamp(min=1e-6), x)
 
 
 def brightness(x: Tensor, level: Tensor) -> Tensor:
+    """The base is black."""
     return blended(torch.zeros_like(x), x, level)
 
 
 def color(x: Tensor, level: Tensor) -> Tensor:
+    """The base is the gray picture."""
     return blended(gray(x).expand_as(x), x, level)
 
 
 def contrast(x: Tensor, level: Tensor) -> Tensor:
+    """The base is the mean gray of the picture."""
     return blended(gray(x).mean((1, 2, 3), keepdim=True).expand_as(x), x, level)
 
 
 def equalize(x: Tensor, level: Tensor) -> Tensor:
+    """The values of each channel become equally frequent."""
     from kornia.enhance import equalize
 
     return equalize(x)
