@@ -45,7 +45,7 @@ def measure(experiment: str, rounds: int) -> Table:
     task = stream.tasks[-1]
     real = yardstick.reference(task)
     yardstick.held_out(task)  # once a task, whatever is measured
-    samples = measurer.draw(denoiser, measurer.sampler, lambda drawn: None)
+    samples = measurer.draw(denoiser, measurer.sampler, task, lambda drawn: None)
     made = describe_samples(samples, yardstick.evaluator, yardstick.extractor)
     groups = list(yardstick.groups(task)["per_task"].values()) + list(yardstick.groups(task)["per_class"].values())
     found = Found()
@@ -57,7 +57,7 @@ def measure(experiment: str, rounds: int) -> Table:
         "memorisation": lambda: measurer.of_copies(found, task, samples, ""),
         "denoising error": lambda: measurer.of_forgetting(Found(), task, denoiser, lambda number: denoiser),
     }
-    drawing = timed(lambda: measurer.draw(denoiser, measurer.sampler, lambda drawn: None), rounds)
+    drawing = timed(lambda: measurer.draw(denoiser, measurer.sampler, task, lambda drawn: None), rounds)
     table = Table(
         title=f"{experiment}: {options.samples} samples by {measurer.samplers_in_words['own']}: {drawing:.1f} s"
     )
