@@ -9,7 +9,7 @@ time of drawing the samples of one measurement, and of everything that is comput
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from rich.console import Console
@@ -35,9 +35,9 @@ def timed(work: Callable[[], object], rounds: int) -> float:
     return statistics.median(times)
 
 
-def measure(experiment: str, rounds: int) -> Table:
-    """One row a part."""
-    assembly = assemble(resolve(read_experiment(experiment)))
+def measure(experiment: str, rounds: int, settings: Mapping[str, object] | None = None) -> Table:
+    """One row a part. settings: of the experiment, by dotted key, that are to be others."""
+    assembly = assemble(resolve(read_experiment(experiment), settings=settings))
     stream, options, machine = assembly.stream, assembly.experiment.evaluation, assembly.machine
     denoiser = offering(assembly.progress.learners, "noise")
     yardstick = make_yardstick(stream, options, assembly.experiment.stream.flip, machine.device, print)
@@ -54,7 +54,7 @@ def measure(experiment: str, rounds: int) -> Table:
     parts |= {each.__name__: lambda each=each: each(made, real, classes) for each in MEASURES}
     parts |= {
         "tasks and classes": lambda: measure_groups(made, real, groups),
-        "memorisation": lambda: measurer.of_copies(found, task, samples, ""),
+        "memorisation": lambda: measurer.of_copies(found, task, samples, made.labels, ""),
         "denoising error": lambda: measurer.of_forgetting(Found(), task, denoiser, lambda number: denoiser),
     }
     drawing = timed(lambda: measurer.draw(denoiser, measurer.sampler, task, lambda drawn: None), rounds)

@@ -1,5 +1,8 @@
 """Samples and what they are compared with."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -131,3 +134,11 @@ def test_pictures_of_tasks_to_come_are_no_reference_even_where_classes_come_agai
     assert run.results["counts"]["reference"] == [counts[0], sum(counts)]
     (seen,) = run.results["tasks"][1]["replay"]
     assert set(seen["shares"]) == {"0", "1"} and seen["purity"] == pytest.approx(1)
+
+
+def test_the_benchmark_of_measures_times_each_of_them(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    found = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "evaluate.py"))
+    few = {"evaluation.samples": 40, "evaluation.steps": 2, "evaluation.memorisation": 20, "evaluation.denoising": 2}
+    table = found["measure"]("digits", 1, few)
+    assert {"memorisation", "denoising error", "features and statistics"} <= set(table.columns[0].cells)
