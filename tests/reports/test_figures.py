@@ -5,7 +5,8 @@ import re
 from types import SimpleNamespace
 
 from palimpsest.reports.comparison import Cell
-from palimpsest.reports.figures import Line, line_chart
+from palimpsest.reports.figures import Line, line_chart, point_chart
+from palimpsest.reports.numbers import amount
 from palimpsest.reports.section_training import loss_lines
 
 
@@ -33,3 +34,17 @@ def test_a_loss_is_broken_where_a_task_ends_or_another_phase_lies_between():
     assert [place for place, _ in terms["label"]] == [1, 2, 4, 5, 6]
     assert [math.isnan(loss) for _, loss in terms["label"]] == [False, False, True, False, False]
     assert [place for place, _ in terms["noise"]] == [3, 4, 6, 7, 8]
+
+
+def test_points_lie_where_their_logarithms_say_and_have_their_error_as_a_bar():
+    points = [
+        Line(f"{passes}", place, ((passes, Cell(10.0, 2.0 * place, 3)),))
+        for place, passes in enumerate((1e5, 2e5, 4e5))
+    ]
+    chart = point_chart(points, "a chart", x="passes", text=amount, size=(5, 3)).text
+    assert {"100k", "200k"} <= set(texts(chart))
+    places = [float(x) for x in re.findall(r'<use [^>]*x="([\d.]+)"[^>]*style="fill: var\(--s', chart)]
+    assert len(places) == 3 and abs(places[1] - places[0] - (places[2] - places[1])) < 0.05
+    assert len(re.findall(r'd="M ([\d.]+) [\d.]+\s*L \1 [\d.]+\s*" clip-path', chart)) == 2, (
+        "the point without error has no bar"
+    )

@@ -214,3 +214,10 @@ def test_a_browser_shows_every_figure_and_reports_no_error(study, text, width, t
     seen = json.loads(re.search(r"<title>(\{.*?\})</title>", done.stdout)[1].replace("&quot;", '"'))
     assert seen["figures"] >= 8 and seen["empty"] == 0 and seen["broken"] == 0
     assert seen["wider"] <= 0, "the page itself does not scroll sideways"
+
+
+def test_measures_stand_against_passes_for_finished_methods(text, tmp_path):
+    drawn = [a["aria-label"] for a in Page(text).all("svg") if "against passes" in a.get("aria-label", "")]
+    assert any(words.startswith("FID by") and "336k" in words for words in drawn), drawn
+    lonely = write_report([a_run(tmp_path / "one")], tmp_path / "one.html").read_text(encoding="utf-8")
+    assert "against passes" not in lonely, "points at one place of the axis say no more than the table"

@@ -1,7 +1,7 @@
-"""Line charts as SVG that takes the page's colours, drawn by matplotlib without a window."""
+"""Charts as SVG that takes the page's colours, drawn by matplotlib without a window."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from zlib import crc32
@@ -29,7 +29,7 @@ STYLE = {"svg.fonttype": "none", "svg.hashsalt": "palimpsest", "font.size": 9, "
 
 @dataclass(frozen=True)
 class Line:
-    """A line with a band of ± its standard errors. place: from 0, decides colour, dashes and marker."""
+    """A line with a band of ± its standard errors; of one point alone, with a bar. place: from 0, decides colour, dashes and marker."""
 
     name: str
     place: int
@@ -53,8 +53,7 @@ def line_chart(
     bounds: where upright rules stand.  expected: where a level rule stands.
     """
     with rc_context(STYLE):
-        drawing = Figure(figsize=size, layout="constrained")
-        canvas, axes = FigureCanvasSVG(drawing), drawing.add_subplot()
+        axes = empty(size)
         dress(axes, x, logarithmic, whole)
         for bound in bounds:
             axes.axvline(bound, color=RULE, linewidth=1)
@@ -62,8 +61,45 @@ def line_chart(
             axes.axhline(expected, color=INK, linewidth=0.8, dashes=(2, 2), alpha=0.6)
         for line in lines:
             draw(axes, line, markers=whole)
-        text = StringIO()
-        canvas.print_svg(text, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        return written(axes, alternative)
+
+
+def point_chart(
+    points: Sequence[Line],
+    alternative: str,
+    *,
+    x: str,
+    text: Callable[[float], str],
+    size: tuple[float, float],
+) -> Markup:
+    """An SVG of points, each a line of one, on two logarithmic axes; everything has to be above 0.
+
+    alternative: what it shows, in words and numbers.  text: how numbers are written at the axis of x.  size: inches.
+    """
+    with rc_context(STYLE):
+        axes = empty(size)
+        dress(axes, x, logarithmic=True, whole=False)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        axes.xaxis.set_major_formatter(lambda value, _: text(value))
+        axes.margins(0.08)
+        axes.minorticks_off()
+        for point in points:
+            draw(axes, point, markers=True)
+        return written(axes, alternative)
+
+
+def empty(size: tuple[float, float]) -> Axes:
+    """The axes of a new drawing of so many inches."""
+    drawing = Figure(figsize=size, layout="constrained")
+    FigureCanvasSVG(drawing)
+    return drawing.add_subplot()
+
+
+def written(axes: Axes, alternative: str) -> Markup:
+    """The drawing that the axes are in."""
+    text = StringIO()
+    axes.figure.canvas.print_svg(text, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return inline(text.getvalue(), alternative)
 
 
@@ -91,7 +127,9 @@ def draw(axes: Axes, line: Line, markers: bool) -> None:
     """One line, its markers, its band; a style comes again after eight, with another marker."""
     colour = SERIES[line.place % len(SERIES)]
     places, cells = [place for place, _ in line.points], [each for _, each in line.points]
-    if any(each.error for each in cells):
+    if len(cells) == 1 and cells[0].error:
+        axes.errorbar(places, cells[0].mean, cells[0].error, color=colour, linewidth=1.2)
+    elif any(each.error for each in cells):
         low = [each.mean - (each.error or 0) for each in cells]
         high = [each.mean + (each.error or 0) for each in cells]
         axes.fill_between(places, low, high, color=colour, alpha=0.16, linewidth=0)

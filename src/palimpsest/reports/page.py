@@ -10,11 +10,12 @@ from palimpsest.core.files import make_place, write_atomically
 from palimpsest.reports import section_about as about
 from palimpsest.reports.gather import Gathered, gather
 from palimpsest.reports.markup import Markup, Section, count, join, tag
+from palimpsest.reports.section_cost import cost
 from palimpsest.reports.section_matrices import denoising, matrices
 from palimpsest.reports.section_replay import replay
 from palimpsest.reports.section_results import best_numbers, curves, result_table
 from palimpsest.reports.section_samples import memorisation, samples
-from palimpsest.reports.section_training import cost, losses
+from palimpsest.reports.section_training import losses
 
 FILE = "report.html"
 MEASURED = {

@@ -1,14 +1,14 @@
-"""While training: the loss of each term, and what it cost."""
+"""While training: the loss of each term."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from palimpsest.reports.comparison import Cell
 from palimpsest.reports.figures import Line, legend, line_chart
-from palimpsest.reports.gather import Gathered, Method, Run, is_number, mean
-from palimpsest.reports.markup import ABSENT, Markup, Section, figure, grid, join, scroll, table, tag
-from palimpsest.reports.numbers import amount, duration, plain
+from palimpsest.reports.gather import Gathered, Method, Run, is_number
+from palimpsest.reports.markup import Markup, Section, figure, grid, join, tag
+from palimpsest.reports.numbers import plain
 
 MOST = 300  # points of a line
 
@@ -72,58 +72,3 @@ def thinned(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, Cell], 
     width = -(-len(points) // MOST)
     parts = (points[place : place + width] for place in range(0, len(points), width))
     return tuple((part[-1][0], Cell(sum(loss for _, loss in part) / len(part), None, 1)) for part in parts)
-
-
-def cost(found: Gathered) -> Section | None:
-    """Passes, time and memory of each method, mean over seeds."""
-    having = [method for method in found.measured if any(results.cost for results in method.results)]
-    if not having:
-        return None
-    most = max((total(method) for method in having), default=0.0)
-    headings = ("method", "passes", "student", "teacher", "time", "classifier's passes", "its time", "peak memory")
-    rows = ([m.name, bar(total(m), most), *texts(m)] for m in having)
-    words = (
-        "A pass is one picture through a network once; a backward counts two. Training only, the classifier beside the "
-    )
-    note = tag("p", words + "generator apart. Means over seeds.", class_="note")
-    return Section("cost", "Cost", (scroll(table(headings, rows), "cost"), note))
-
-
-def spent(method: Method, *path: str) -> float | None:
-    """One part of the cost, mean over seeds; None where it was not counted."""
-    found = []
-    for results in method.results:
-        part: Any = results.cost
-        for key in path:
-            part = part.get(key) if isinstance(part, Mapping) else None
-        found.append(part)
-    cell = mean(found)
-    return cell.mean if cell else None
-
-
-def by_classifier(method: Method) -> float | None:
-    parts = [spent(method, "classifier", part) for part in ("student_passes", "teacher_passes")]
-    return sum(part or 0 for part in parts) if any(part is not None for part in parts) else None
-
-
-def total(method: Method) -> float:
-    parts = (spent(method, "student_passes"), spent(method, "teacher_passes"))
-    return sum(part or 0 for part in parts)
-
-
-def bar(value: float, most: float) -> Markup:
-    line = tag("span", class_="bar", style=f"--v:{value / most if most else 0:.3f}", aria_hidden="true")
-    return join([line, amount(value)])
-
-
-def texts(method: Method) -> Iterator[str]:
-    seconds, memory = spent(method, "seconds"), spent(method, "peak_memory_bytes")
-    for value, unit in (
-        (spent(method, "student_passes"), amount),
-        (spent(method, "teacher_passes"), amount),
-        (seconds, duration),
-        (by_classifier(method), amount),
-        (spent(method, "classifier", "seconds"), duration),
-    ):
-        yield ABSENT if value is None else unit(value)
-    yield ABSENT if memory is None else f"{memory / 1e6:.0f} MB"
