@@ -1,4 +1,4 @@
-"""Strategies whose generator is told of classes: dgr_diffusion and ddgr."""
+"""Strategies whose generator is told of classes: dgr_diffusion, ddgr and guide."""
 
 import pytest
 import torch
@@ -27,16 +27,20 @@ def conditional_denoiser(classes: int = 4) -> Denoiser:
 
 def train(place, strategy: str, **options):
     tables = tiny(classifier={"training": {"steps": 4, "batch": 8}}, engine={"dream_batch": 16})
-    return palimpsest.train(tables, strategy=strategy, teacher_steps=2, out=place, display=QUIET, **options)
+    guided = {"guided_steps": 2, "refresh": 3} if strategy == "guide" else {}
+    return palimpsest.train(tables, strategy=strategy, teacher_steps=2, out=place, display=QUIET, **guided, **options)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Uninterrupted runs, by strategy."""
-    return {name: train(tmp_path_factory.mktemp(name) / "whole", name) for name in ("dgr_diffusion", "ddgr")}
+    return {name: train(tmp_path_factory.mktemp(name) / "whole", name) for name in ("dgr_diffusion", "ddgr", "guide")}
 
 
-@pytest.mark.parametrize(("strategy", "steps"), [("dgr_diffusion", 3), ("dgr_diffusion", 14), ("ddgr", 6), ("ddgr", 9)])
+@pytest.mark.parametrize(
+    ("strategy", "steps"),
+    [("dgr_diffusion", 3), ("dgr_diffusion", 14), ("ddgr", 6), ("ddgr", 9), ("guide", 14), ("guide", 15)],
+)
 def test_resumed_in_any_phase_it_ends_the_same(strategy, steps, whole, tmp_path):
     whole = whole[strategy]
     with interrupted_after(steps):

@@ -1,5 +1,7 @@
 """JDCL as a run: its laws, its weights, and resuming in each of its phases."""
 
+import json
+
 import pytest
 import torch
 
@@ -167,6 +169,22 @@ def test_resumed_in_any_phase_or_while_it_dreams_it_ends_the_same(times, what, w
     assert run.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"]
 
 
+@pytest.mark.parametrize(
+    ("times", "what"), [(14, "after_step"), (16, "after_step"), (3, "after_dreams"), (5, "after_dreams")]
+)
+def test_dreams_that_are_renewed_on_the_way_are_the_same_after_an_interruption(times, what, whole, tmp_path):
+    """Every 3 of 6 global steps, so once more in the second of its two phases."""
+    fresh = train(tmp_path / "whole", refresh=3)
+    told = [json.loads(line) for line in (fresh.path / "events.jsonl").read_text().splitlines()]
+    assert [each["source"].split()[2] for each in told if each["event"] == "dreamt"] == ["old", "new", "old", "new"]
+    assert not same(learnt(fresh), learnt(whole))
+    with interrupted_after(times, what):
+        train(tmp_path / "run", refresh=3)
+    run = palimpsest.resume(tmp_path / "run", display=QUIET)
+    assert same(learnt(run), learnt(fresh))
+    assert run.results["cost"]["teacher_passes"] == fresh.results["cost"]["teacher_passes"]
+
+
 def test_what_was_dreamt_is_written_down(tmp_path):
     run = train(tmp_path / "run", sections={"evaluation": {"samples": 20, "replay": 20}})
     seen = {each["source"]: each for each in run.results["tasks"][1]["replay"]}
@@ -198,6 +216,7 @@ def test_from_new_weights_or_from_the_past(tmp_path):
         ({"teaching": "best"}, 'unknown weights "best"'),
         ({"warm_up": 1.5}, "its part of the descent goes from 0 to 1.5"),
         ({"per_class": 0}, "0 pictures a class"),
+        ({"refresh": -1}, "every -1 steps"),
         ({"teacher_steps": 500}, "500"),
     ],
 )

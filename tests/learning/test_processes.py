@@ -22,14 +22,19 @@ def processes(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment)
 
 
-@pytest.mark.parametrize("strategy", ["generative_distillation", "trajectory_distillation", "experience_replay"])
+GUIDE = {"teacher_steps": 2, "guided_steps": 2, "refresh": 2}
+
+
+@pytest.mark.parametrize(
+    "strategy", ["generative_distillation", "trajectory_distillation", "experience_replay", "guide"]
+)
 def test_two_processes_give_what_one_gives(strategy, tmp_path):
     """By epochs of 51 pictures in batches of 8, so that the last batch is short and the shares are uneven."""
     tables = tiny(
         stream={"name": "digits", "tasks": 2, "limit": 51},
         training={"steps": 0, "epochs": 1},
         evaluation={"samples": 41, "batch": 15, "evaluator": {"steps": 10}},
-        strategy={"name": strategy, "experience_replay": {"memory_size": 3}},
+        strategy={"name": strategy, "experience_replay": {"memory_size": 3}, "guide": GUIDE},
     )
     experiment = tmp_path / "tiny.toml"
     experiment.write_text(to_toml(resolve(tables)))

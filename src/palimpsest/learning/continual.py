@@ -7,11 +7,12 @@ from typing import Protocol
 
 from torch import nn
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Address
 from palimpsest.core.term import Phase, Term
 from palimpsest.learning.course import Course, phases
-from palimpsest.learning.filling import fill, pools_of, pretend, take_over
+from palimpsest.learning.filling import fill, keeping, pretend, renew, take_over
 from palimpsest.learning.fisher import MEASURES
 from palimpsest.learning.meter import Meter
 from palimpsest.learning.options import TrainingOptions
@@ -20,7 +21,7 @@ from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.learning.train import Journal, pictures_of, train
 from palimpsest.learning.work import Descent, Work, below
-from palimpsest.sources import Data, Pool
+from palimpsest.sources import Data, Pool, Refreshed
 from palimpsest.sources.augment import Augmentation
 from palimpsest.streams.stream import Stream, Task
 from palimpsest.targets.weights import Importance
@@ -103,20 +104,21 @@ def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
             progress.machine.ready(teacher)
         taken([*progress.learners.values(), *progress.teachers])
         start(plan, phase, progress)
-        for pool in pools_of(phase):
-            prepare(pool, plan, phase, progress, run)
+        kept = keeping(phase)
+        for source in kept:
+            take_over(source, progress)
+            if isinstance(source, Pool) and not source.kept.closed:
+                prepare(source, plan, phase, progress, run)
+        progress.pending = {}
         run.begin(phase)
-        train(phase, progress, address(plan, phase, progress), run)
+        train(phase, progress, address(plan, phase, progress), run, partial(refresh, kept, plan, phase, progress, run))
         end(plan, phase, progress)
     progress.trained = True
     run.save()
 
 
 def prepare(pool: Pool, plan: Plan, phase: Phase, progress: Progress, run: Run) -> None:
-    """Fill a pool that the phase draws from, unless the phase before has done it; while probing, with blank pictures."""
-    take_over(pool, progress)
-    if pool.kept.closed:
-        return
+    """Fill a pool that the phase draws from; while probing, with blank pictures."""
     run.begin_dreams(pool)
     if plan.lengths is not None:
         pretend(pool)
@@ -124,6 +126,23 @@ def prepare(pool: Pool, plan: Plan, phase: Phase, progress: Progress, run: Run) 
         fill(pool, progress, address(plan, phase, progress), run.after_dreams)
         progress.settle()
         run.end_dreams(pool)
+
+
+def refresh(
+    kept: Sequence[Pool | Refreshed], plan: Plan, phase: Phase, progress: Progress, run: Run, batch: Batch
+) -> None:
+    """Renew, before a step, what is to be renewed by then. While probing, pools stay as they are."""
+    for source in kept:
+        if isinstance(source, Refreshed) and source.is_due(batch.step):
+            renew(source, batch, progress.machine)
+        elif (
+            isinstance(source, Pool)
+            and plan.lengths is None
+            and source.is_due(progress.work.descent.first + batch.step)
+        ):
+            source.empty()
+            prepare(source, plan, phase, progress, run)
+            run.begin(phase)  # goes on
 
 
 def address(plan: Plan, phase: Phase, progress: Progress) -> Address:
@@ -151,10 +170,9 @@ def start(plan: Plan, phase: Phase, progress: Progress) -> None:
 def take_up(phase: Phase, progress: Progress) -> None:
     """Give the work what it goes on from: the checkpoint's, that of the phase before, or the last task's optimizer state."""
     work, carried = progress.work, progress.carried.pop(phase.learner, None)
-    if progress.pending:
+    if below(progress.pending, "work."):
         work.load(below(progress.pending, "work."))
         progress.meter.load(below(progress.pending, "meter."))
-        progress.pending = {}
     elif phase.goes_on and carried is None:
         raise RequestError(
             f'phase "{phase.name}" of task {progress.task} goes on with a descent at {phase.span[0]:g}, and no phase before it '

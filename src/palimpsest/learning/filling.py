@@ -1,4 +1,5 @@
-"""Filling the pools of a phase before it begins."""
+"""What a phase replays from, kept over its steps: pools are filled before it begins, and both they and dreams that depend on the
+student may be renewed on the way. All of it is part of a checkpoint."""
 
 from collections.abc import Callable
 
@@ -7,25 +8,30 @@ from torch.nn import functional
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.random import Address
-from palimpsest.core.term import Phase
+from palimpsest.core.term import Phase, Source
+from palimpsest.learning.devices import Machine
 from palimpsest.learning.progress import Progress
-from palimpsest.sources import Part, Pool
+from palimpsest.learning.work import below
+from palimpsest.sources import Part, Pool, Refreshed
 from palimpsest.sources.ahead import lowered
 
 
-def pools_of(phase: Phase) -> list[Pool]:
-    """The pools that a phase draws from, also in part."""
+def sources_of(phase: Phase) -> list[Source]:
+    """The sources that a phase draws from, those that it draws from in part included."""
     sources = dict.fromkeys(term.source for term in phase.present)
-    inner = (source.source if isinstance(source, Part) else source for source in sources)
-    return [source for source in dict.fromkeys(inner) if isinstance(source, Pool)]
+    return list(dict.fromkeys(source.source if isinstance(source, Part) else source for source in sources))
 
 
-def take_over(pool: Pool, progress: Progress) -> None:
-    """Let a pool go on with what a checkpoint has of it, and be part of the next one."""
-    before = progress.pools.get(pool.name)
-    if before is not None and before is not pool.kept:
-        pool.kept.load(before.state())
-    progress.pools[pool.name] = pool.kept
+def keeping(phase: Phase) -> list[Pool | Refreshed]:
+    """Those of a phase's sources that keep something over its steps."""
+    return [source for source in sources_of(phase) if isinstance(source, Pool | Refreshed)]
+
+
+def take_over(source: Pool | Refreshed, progress: Progress) -> None:
+    """Let a source go on with what a checkpoint has of it, and be part of the next one."""
+    if before := below(progress.pending, f"pool.{source.name}."):
+        source.kept.load({name: tensor.to(progress.machine.device) for name, tensor in before.items()})
+    progress.pools[source.name] = source.kept
 
 
 def pretend(pool: Pool) -> None:
@@ -53,3 +59,10 @@ def fill(pool: Pool, progress: Progress, address: Address, after_dreams: Callabl
         pool.take_in(machine.gathered(x), machine.gathered(opinions))
         after_dreams(pool)
     pool.close(address)
+
+
+def renew(source: Refreshed, batch: Batch, machine: Machine) -> None:
+    """Draw a new batch; all processes keep all of it."""
+    with machine.autocast():
+        x, y = source.renewed(batch)
+    source.kept.x, source.kept.y, source.kept.step = machine.gathered(x), machine.gathered(y), batch.step

@@ -8,11 +8,11 @@ from torch import nn
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Address
 from palimpsest.core.term import Target
-from palimpsest.diffusion.guidance import TowardsOwn, check_scale
+from palimpsest.diffusion.guidance import TowardsOthers, TowardsOwn, check_scale
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.learning.fisher import MEASURES
 from palimpsest.learning.teacher import Teacher
-from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, Trajectories
+from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, Refreshed, Trajectories
 from palimpsest.streams.pictures import Readable, joined
 from palimpsest.targets import label, true_noise
 from palimpsest.targets.weights import Importance, OldWeights
@@ -146,6 +146,16 @@ class Past:
         check_scale(guidance)
         guide = TowardsOwn(self.classifier.learner, guidance) if guidance and self.classifier.exists else None
         return Dreams(self.denoiser.learner, Sampler(sampler, steps), reuse, classes, guide)
+
+    def border(
+        self, steps: int, sampler: str, guidance: float, classifier: nn.Module, classes: tuple[int, ...], every: int
+    ) -> Refreshed:
+        """What the previous denoiser dreams of past classes, bent towards the likeliest of other `classes` by a classifier
+        in training, and drawn anew every so many steps."""
+        dreams = self.dreams(steps, sampler)
+        return Refreshed(
+            replace(dreams, guide=TowardsOthers(classifier, classes, guidance) if guidance else None), every
+        )
 
     def trajectories(self, steps: int, sampler: str = "ddim", **dials: float | bool) -> Trajectories:
         """Points on the previous denoiser's sampling paths, with what it said there; dials as in `Trajectories`."""

@@ -12,6 +12,7 @@ from palimpsest.learning.past import Past
 from palimpsest.learning.teacher import Teacher
 from palimpsest.learning.work import Work
 from palimpsest.sources.pool import Kept
+from palimpsest.sources.refreshed import Held
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Progress:
     carried: states of works that the next phase goes on with, or the next task where training.keep_optimizer_state asks
         for it.
     pools: what the phase in hand replays from, by the name of the source.
-    pending: the state of the work in hand, from a checkpoint, until that work begins again.
+    pending: the state of the work and the pools in hand, from a checkpoint, until that work begins again.
     """
 
     learners: dict[str, nn.Module]
@@ -64,7 +65,7 @@ class Progress:
     averaged: dict[str, nn.Module] = field(default_factory=dict)
     finished: list[tuple[str, Teacher]] = field(default_factory=list)
     carried: dict[str, dict[str, Tensor]] = field(default_factory=dict)
-    pools: dict[str, Kept] = field(default_factory=dict)
+    pools: dict[str, Kept | Held] = field(default_factory=dict)
     pending: dict[str, Tensor] = field(default_factory=dict)
     work: Work | None = None
     meter: Meter | None = None

@@ -12,7 +12,6 @@ from palimpsest.learning.progress import Cost, Progress
 from palimpsest.learning.teacher import Teacher
 from palimpsest.learning.work import below
 from palimpsest.sources import Memory
-from palimpsest.sources.pool import Kept
 from palimpsest.streams.pictures import Pictures
 from palimpsest.targets.weights import KINDS, importance_of
 
@@ -77,14 +76,13 @@ def restore(progress: Progress, numbers: dict, tensors: dict[str, Tensor]) -> No
     names = (name for name in parts_of(tensors, "teacher.") if not name.endswith(" averaged"))
     teachers = {name: teacher(name, f"teacher.{name}") for name in names}
     device = progress.machine.device
-    for name in parts_of(tensors, "pool."):
-        progress.pools[name] = Kept()
-        progress.pools[name].load(on(device, below(tensors, f"pool.{name}.")))
     weights = (
         dict(progress.learners[progress.past.learner].named_parameters()) if progress.past.importance_is_kept else {}
     )
     progress.past = restored_past(progress.past, numbers["past"], teachers, tensors, weights, device)
-    progress.pending = {name: tensor for name, tensor in tensors.items() if name.startswith(("work.", "meter."))}
+    progress.pending = {
+        name: tensor for name, tensor in tensors.items() if name.startswith(("work.", "meter.", "pool."))
+    }
 
 
 def restored_past(
@@ -111,11 +109,6 @@ def restored_past(
     return replace(
         past, count=count, classes=classes, teachers=teachers, remembered=memory, importances=tuple(importances)
     )
-
-
-def on(device: torch.device, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors on a device."""
-    return {name: tensor.to(device) for name, tensor in tensors.items()}
 
 
 def parts_of(tensors: Iterable[str], prefix: str) -> list[str]:

@@ -1,7 +1,9 @@
 """The loop over steps."""
 
+from collections.abc import Callable
 from typing import Protocol
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.objective import objective
 from palimpsest.core.random import Address
 from palimpsest.core.term import Phase
@@ -15,10 +17,16 @@ class Journal(Protocol):
     def after_step(self, pictures: int) -> None: ...
 
 
-def train(phase: Phase, progress: Progress, address: Address, journal: Journal) -> None:
-    """Descend the sum of a phase's terms, from the step where the work stands to the last."""
+def train(
+    phase: Phase, progress: Progress, address: Address, journal: Journal, prepare: Callable[[Batch], None]
+) -> None:
+    """Descend the sum of a phase's terms, from the step where the work stands to the last.
+
+    prepare: called before each step.
+    """
     terms, work, machine = phase.present, progress.work, progress.machine
     for batch in batches(work.descent, pictures_of(phase), address, machine, progress.step):
+        prepare(batch)
         seed_network(batch)
         with machine.autocast():
             loss, parts = objective(terms, work.student, batch)

@@ -7,6 +7,19 @@ from palimpsest.sources.gaussian import Gaussian
 from palimpsest.sources.memory import Memory
 from palimpsest.sources.nowhere import nowhere
 from palimpsest.sources.pool import Pool
+from palimpsest.sources.refreshed import Refreshed
 from palimpsest.sources.trajectories import Trajectories
 
-__all__ = ["Data", "Dreams", "Gaussian", "Halfway", "Memory", "Part", "Pool", "Trajectories", "nowhere", "union"]
+__all__ = [
+    "Data",
+    "Dreams",
+    "Gaussian",
+    "Halfway",
+    "Memory",
+    "Part",
+    "Pool",
+    "Refreshed",
+    "Trajectories",
+    "nowhere",
+    "union",
+]

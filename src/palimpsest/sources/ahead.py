@@ -136,9 +136,9 @@ def draws_ahead(source: object) -> bool:
 
 
 def chunk_steps(source: object, batch: Batch) -> int:
-    """The steps that a chunk of a source serves; 1 for a source that does not draw ahead. Raises what `at_once` does."""
+    """The steps that a chunk of a source serves, or a batch that is refreshed; 1 for other sources. Raises what `at_once` does."""
     if not draws_ahead(source):
-        return 1
+        return getattr(source, "every", 1) or 1
     steps = source.period * (at_once(source, batch) if not source.window else source.window)
     return min(steps, batch.steps) if batch.steps else steps
 

@@ -37,7 +37,7 @@ class Dreams:
         batches of 8 r steps takes each of its 8 dreams r times, in random order.
     classes: of which a conditional teacher dreams, each as likely as the others; they are the dreams' labels. None: the
         teacher is not told of classes.
-    guide: bends what a conditional teacher dreams; it is frozen as well.
+    guide: bends what a conditional teacher dreams; one that is not frozen needs `Refreshed` around it.
     """
 
     denoiser: Denoiser | None
@@ -102,9 +102,9 @@ class Dreams:
         known = numbers(self.classes, noise.device)
         y = known[random.integers(len(known), rows)]
         x = self.sampler(self.denoiser, noise, random, y=y, total=rows, guide=self.guide)
-        if self.guide:  # the gradient's way back
+        if self.guide:  # the gradient's way back, which is counted anyway of a classifier in training
             for network in self.asked if self.guide.through else (self.guide.classifier,):
-                network.passes += 2 * self.sampler.steps * len(x)
+                network.passes += 0 if network.training else 2 * self.sampler.steps * len(x)
         return x, y
 
     def imagine(self, chunk: Chunk) -> tuple[Tensor, ...]:

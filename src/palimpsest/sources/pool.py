@@ -24,8 +24,8 @@ class Kept:
     """What a pool holds, and what it took to get it; it changes while the pool is filled, and is part of a checkpoint.
 
     pixels: uint8 (N, C, H, W).  labels: class numbers int64 (N,).  opinions: the labeller's probabilities (N, classes).
-    drawn: pictures dreamt so far, in so many batches.  accepted: of each class of the pool, int64 (classes of the pool,).
-    closed: it is complete.
+    drawn: pictures dreamt so far.  batches: in which, those of earlier fillings included.  accepted: of each class of the pool, int64 (classes of the pool,).
+    closed: it is complete.  number: of the filling, from 0.
     """
 
     pixels: Tensor | None = None
@@ -35,16 +35,17 @@ class Kept:
     drawn: int = 0
     batches: int = 0
     closed: bool = False
+    number: int = 0
 
     def state(self) -> dict[str, Tensor]:
         """As tensors, for a checkpoint."""
-        numbers = {"numbers": torch.tensor([self.drawn, self.batches, self.closed])}
+        numbers = {"numbers": torch.tensor([self.drawn, self.batches, self.closed, self.number])}
         tensors = {name: getattr(self, name) for name in ("pixels", "labels", "opinions", "accepted")}
         return numbers | {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Go on from `state()`."""
-        self.drawn, self.batches, closed = state["numbers"].tolist()
+        self.drawn, self.batches, closed, self.number = state["numbers"].tolist()
         self.closed = bool(closed)
         for name in ("pixels", "labels", "opinions", "accepted"):
             setattr(self, name, state.get(name))
@@ -71,6 +72,7 @@ class Pool:
     confidence: the least probability of the likeliest class, from 0 to 1.
     masked: the labeller chooses among `classes` alone; otherwise among all, so that some dreams are of none of them.
     views: as those of real pictures.
+    every: steps after which all of it is dreamt anew; 0: never.
     """
 
     dreamer: nn.Module | None
@@ -83,6 +85,7 @@ class Pool:
     most: float = 2.0
     masked: bool = False
     views: tuple[tuple[str, Augmentation], ...] = ()
+    every: int = 0
     name: str = "dreams"
     kept: Kept = field(default_factory=Kept, init=False, compare=False, repr=False)
     gives: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS, TRUE_NOISE})
@@ -93,6 +96,10 @@ class Pool:
             raise RequestError(
                 f"{self.name}: {self.count} pictures a class, {self.most:g} times as many dreams at the most, and a confidence "
                 f"of {self.confidence:g} were asked for; give 1 or more, 1 or more, and from 0 to less than 1."
+            )
+        if self.every < 0:
+            raise RequestError(
+                f"{self.name}: they are to be dreamt anew every {self.every} steps; give 0 (never) or more."
             )
         if self.dreamer is not None:
             check_steps(self.sampler.steps, self.dreamer.process.steps)
@@ -114,6 +121,16 @@ class Pool:
         """Whether there is nothing more to dream: every class has its pictures, or too many dreams were dreamt."""
         enough = self.kept.accepted is not None and int(self.kept.accepted.min()) >= self.count
         return self.kept.closed or enough or self.kept.drawn >= self.most * self.wanted
+
+    def is_due(self, step: int) -> bool:
+        """Whether it is to be dreamt anew for this step of the descent."""
+        return bool(self.every) and step // self.every != self.kept.number
+
+    def empty(self) -> None:
+        """Make room for the next filling, which dreams other pictures."""
+        kept = self.kept
+        kept.pixels = kept.labels = kept.opinions = kept.accepted = None
+        kept.drawn, kept.closed, kept.number = 0, False, kept.number + 1
 
     @torch.no_grad()
     def dream(self, random: Numbers, rows: int) -> tuple[Tensor, Tensor]:

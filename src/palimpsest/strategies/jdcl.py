@@ -39,6 +39,7 @@ def jdcl(
     masked: bool = False,
     confidence: float = 0.0,
     most: float = 2.0,
+    refresh: int = 0,
 ):
     """Joint diffusion models in continual learning, in two phases (Skierś, Deja 2024, arXiv 2411.08224).
 
@@ -67,9 +68,11 @@ def jdcl(
     masked: give no probability to classes that a teacher has not seen (published: all classes have one)
     confidence: least probability of a dream's class (published: 0, all are kept)
     most: how many times as many dreams as wanted may be dreamt before short classes are filled up with copies
+    refresh: steps of the global phase after which all dreams are dreamt anew; 0: never (published)
     """
     check_choices(local_init=local_init, distil=distil, shares=shares)
-    dials = {"soft": soft_labels, "confidence": confidence, "most": most, "masked": masked, "views": now.data.views}
+    dials = {"soft": soft_labels, "confidence": confidence, "most": most, "masked": masked, "every": refresh}
+    dials["views"] = now.data.views
     kept = (per_class, teacher_steps, teacher_sampler, dreaming, labelling)
     share = len(past.classes) / len(past.classes + now.classes)
 

@@ -16,8 +16,12 @@ LEAST = -100.0  # ln p of a class that a teacher does not know; −∞ would be 
 
 @dataclass(frozen=True)
 class Label:
-    """The class number, or the probabilities of all classes: cross-entropy."""
+    """The class number, or the probabilities of all classes: cross-entropy.
 
+    classes: among which it is; none given: all. Labels that are probabilities need all.
+    """
+
+    classes: tuple[int, ...] = ()
     name: ClassVar[str] = "label"
     head: ClassVar[str] = "logits"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS})
@@ -27,7 +31,7 @@ class Label:
         return question.y
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
-        return functional.cross_entropy(said, wanted, reduction="none")
+        return functional.cross_entropy(only(said, self.classes) if self.classes else said, wanted, reduction="none")
 
 
 @dataclass(frozen=True)
