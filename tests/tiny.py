@@ -52,6 +52,14 @@ def tiny_denoiser(seed: int = 0, **options: object) -> Denoiser:
     return Denoiser(network, make_process(options), SHAPE, predicts=options.predicts, clip_range=options.clamp)
 
 
+def conditional_denoiser(classes: int = 4, null: bool = False) -> Denoiser:
+    """A frozen denoiser of 8×8 gray pictures that is told of classes, and may go without where `null` says so."""
+    network = build_unet(UNetOptions(**DENOISER), SHAPE, 0, classes + null)
+    process = make_process(DiffusionOptions(steps=100))
+    denoiser = Denoiser(network, process, SHAPE, told_of=range(classes), null=classes if null else None)
+    return denoiser.eval().requires_grad_(False)
+
+
 def weights(model: Path) -> str:
     """A digest of the weights in a model folder, byte for byte."""
     return hashlib.sha256((model / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()).hexdigest()

@@ -114,7 +114,7 @@ def test_another_head_is_refused():
 
 def test_only_a_conditional_network_sees_the_classes():
     x, y = torch.rand(2, 1, 4, 4), torch.tensor([1, 2])
-    plain, told = denoiser(), denoiser(conditional=True)
+    plain, told = denoiser(), denoiser(told_of=(0, 1, 2))
     assert torch.equal(plain.noise(x, 3, y), plain.noise(x, 3))
     assert torch.allclose(told.noise(x, 3, y) - plain.noise(x, 3), y.view(-1, 1, 1, 1).expand(2, 1, 4, 4).float())
     with pytest.raises(RequestError, match="without class labels"):
@@ -129,7 +129,7 @@ def test_a_conditional_diffusers_network_is_told_the_classes():
         norm_num_groups=4, down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",), num_class_embeds=3,
     )  # fmt: skip
     x, t, y = torch.rand(2, 1, 4, 4), torch.tensor([3, 5]), torch.tensor([0, 2])
-    said = denoiser(network=unet, conditional=True).noise(x, t, y)
+    said = denoiser(network=unet, told_of=(0, 1, 2)).noise(x, t, y)
     assert torch.equal(said, unet(x, t, class_labels=y).sample)
 
 

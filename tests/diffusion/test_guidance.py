@@ -5,9 +5,11 @@ import torch
 from torch import nn
 
 from palimpsest.core.errors import RequestError
-from palimpsest.diffusion.guidance import TowardsOthers, TowardsOwn, guided
+from palimpsest.core.images import Images
+from palimpsest.core.random import Random, generator
+from palimpsest.diffusion.guidance import TowardsOthers, TowardsOwn, WithoutClassifier, guided
 from palimpsest.diffusion.samplers import Sampler
-from tests.tiny import tiny_denoiser
+from tests.tiny import conditional_denoiser, tiny_denoiser
 
 
 class Small(nn.Module):
@@ -84,6 +86,27 @@ def test_the_classifier_that_guides_gets_no_gradient():
     classifier, denoiser = seeded(Small), seeded(tiny_denoiser).eval().requires_grad_(False)
     Sampler("ddim", 2)(denoiser, torch.randn(2, 1, 8, 8), y=torch.tensor([0, 1]), guide=TowardsOwn(classifier, 1.0))
     assert all(parameter.grad is None for parameter in classifier.parameters())
+
+
+def test_without_a_classifier_what_a_class_adds_counts_so_many_times():
+    """ε(∅) + s (ε(y) − ε(∅)), by hand."""
+    denoiser = seeded(lambda: conditional_denoiser(2, null=True))
+    x, t, y, null = torch.randn(3, 1, 8, 8), torch.tensor([40, 5, 99]), torch.tensor([0, 1, 1]), torch.full((3,), 2)
+    told, untold = denoiser.noise(x, t, y), denoiser.noise(x, t, null)
+    for scale in (0.0, 1.0, 3.0):
+        bent = WithoutClassifier(scale).bent(denoiser, y)(x, t)
+        torch.testing.assert_close(bent, untold + scale * (told - untold), atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(told, untold)
+    with pytest.raises(RequestError, match="learns to go without a class"):
+        WithoutClassifier(2.0).bent(conditional_denoiser(2), y)
+
+
+def test_so_many_pictures_are_not_told_of():
+    denoiser = conditional_denoiser(2, null=True)
+    denoiser.untold = 0.25
+    drawn = Images(torch.zeros(400, 1, 8, 8), torch.arange(400) % 2)
+    posed = denoiser.pose("noise", drawn, Random(generator("untold")))
+    assert 70 < int((posed.y == 2).sum()) < 130 and torch.equal(posed.y[posed.y < 2], drawn.y[posed.y < 2])
 
 
 def test_what_cannot_guide_is_refused():

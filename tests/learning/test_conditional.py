@@ -1,28 +1,22 @@
 """Strategies whose generator is told of classes: dgr_diffusion, ddgr and guide."""
 
+import shutil
+
 import pytest
 import torch
 
 import palimpsest
 from palimpsest.core.batch import Ahead, Batch
 from palimpsest.core.errors import RequestError
-from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.guidance import TowardsOwn
-from palimpsest.diffusion.options import DiffusionOptions
-from palimpsest.diffusion.process import make_process
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.models.classifier import build_classifier
-from palimpsest.models.options import ClassifierOptions, UNetOptions
-from palimpsest.models.unet import build_unet
+from palimpsest.models.options import ClassifierOptions
 from palimpsest.runs.models import open_learners
 from palimpsest.sources import Dreams
-from tests.tiny import DENOISER, QUIET, SHAPE, interrupted_after, same, tiny
+from tests.tiny import QUIET, SHAPE, conditional_denoiser, interrupted_after, same, tiny
 
-
-def conditional_denoiser(classes: int = 4) -> Denoiser:
-    network = build_unet(UNetOptions(**DENOISER), SHAPE, 0, classes)
-    process = make_process(DiffusionOptions(steps=100))
-    return Denoiser(network, process, SHAPE, conditional=True).eval().requires_grad_(False)
+DISTIL = "conditional_generative_distillation"
 
 
 def train(place, strategy: str, **options):
@@ -85,6 +79,54 @@ def test_a_model_that_is_told_of_classes_cannot_be_updated(whole, tmp_path):
     run = whole["dgr_diffusion"]
     with pytest.raises(RequestError, match="is told of classes, and only unconditional ones can be taught on"):
         palimpsest.train(tiny(model=str(run.path / "models" / "task_2")), out=tmp_path / "again", display=QUIET)
+
+
+def test_samples_are_of_the_classes_that_were_learnt(whole):
+    models = [open_learners(whole["dgr_diffusion"].path / "models" / f"task_{k}")["denoiser"] for k in (1, 2)]
+    assert [model.told_of for model in models] == [(0, 1), (0, 1, 2, 3)]
+
+
+def test_a_record_of_classes_that_the_network_has_not_is_refused(whole, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(whole["dgr_diffusion"].path / "models" / "task_2", model)
+    (model / "classes.json").write_text('{"learnt": {"99": "x"}, "null": null}')
+    with pytest.raises(RequestError, match="classes.json names class 99, and the network has 10 embeddings"):
+        open_learners(model)
+    (model / "classes.json").write_text("[]")
+    with pytest.raises(RequestError, match="classes.json cannot be read"):
+        open_learners(model)
+
+
+def distil(place, guidance: float, untold: float):
+    tables = tiny(diffusion={"steps": 100, "untold": untold})
+    return palimpsest.train(tables, strategy=DISTIL, teacher_steps=2, guidance=guidance, out=place, display=QUIET)
+
+
+@pytest.fixture(scope="module")
+def guided(tmp_path_factory):
+    return distil(tmp_path_factory.mktemp("guided") / "run", 2.0, 0.2)
+
+
+def test_guidance_without_a_classifier_costs_two_passes_a_step(guided, tmp_path):
+    """Of 4 steps of 8 dreams, by 2 sampling steps: 64 passes, or 128, and 32 when the teacher is asked about them."""
+    plain = distil(tmp_path / "plain", 1.0, 0.2)
+    assert [run.results["cost"]["teacher_passes"] for run in (plain, guided)] == [64 + 32, 128 + 32]
+
+
+def test_what_stands_for_no_class_is_saved_and_is_no_class(guided):
+    denoiser = open_learners(guided.path / "models" / "task_2")["denoiser"]
+    assert denoiser.null == 10 == denoiser.network.config.num_class_embeds - 1
+    assert denoiser.told_of == (0, 1, 2, 3)
+    with interrupted_after(6):
+        distil(guided.path.parent / "again", 2.0, 0.2)
+    run = palimpsest.resume(guided.path.parent / "again", display=QUIET)
+    assert same(open_learners(run.path / "models" / "task_2")["denoiser"], denoiser)
+
+
+def test_guidance_needs_a_denoiser_that_goes_without(tmp_path):
+    with pytest.raises(RequestError, match="guidance of 2 needs a denoiser that learns to go without a class"):
+        distil(tmp_path / "run", 2.0, 0.0)
+    assert not (tmp_path / "run").exists()
 
 
 def test_wrong_guidance_is_refused(tmp_path):

@@ -14,8 +14,7 @@ from palimpsest.learning.filling import renew
 from palimpsest.models.classifier import build_classifier
 from palimpsest.models.options import ClassifierOptions
 from palimpsest.sources import Dreams, Refreshed
-from tests.learning.test_conditional import conditional_denoiser
-from tests.tiny import SHAPE
+from tests.tiny import SHAPE, conditional_denoiser
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,9 @@ class Denoiser(nn.Module):
     shape: (C, H, W) of its pictures.
     predicts: what the network says, in diffusers' words: "epsilon", "sample" or "v_prediction".
     clip_range: samplers clamp predicted clean pictures to [−clip_range, clip_range]; None leaves them.
+    told_of: the classes that a conditional network may be told of; none of an unconditional one.
+    null: the number that a conditional network is told in place of a class where it is to know none; None: it has not
+        learnt to go without.  untold: the share of pictures whose class it is not told while it learns, from 0 to 1.
     passes: how many pictures have gone through the network.
 
     The network's weights are laid out channels last, which is how convolutions are fastest on CPUs and GPUs alike
@@ -38,7 +41,9 @@ class Denoiser(nn.Module):
         *,
         predicts: str = "epsilon",
         clip_range: float | None = 1.0,
-        conditional: bool = False,
+        told_of: tuple[int, ...] = (),
+        null: int | None = None,
+        untold: float = 0.0,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
@@ -47,8 +52,13 @@ class Denoiser(nn.Module):
         self.shape = tuple(shape)
         self.predicts = predicts
         self.clip_range = clip_range
-        self.conditional = conditional
+        self.told_of, self.null, self.untold = tuple(told_of), null, untold
         self.passes = 0
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it is told of classes."""
+        return bool(self.told_of)
 
     def forward(self, questions: Mapping[str, Noised]) -> dict[str, Tensor]:
         """The noise (B, C, H, W) in each question, by head."""
@@ -99,6 +109,8 @@ class Denoiser(nn.Module):
                 "give the term a target that asks for noise: true_noise, past.denoiser.noise."
             )
         noised = self.process.noised(drawn.seen_by(head), random) if isinstance(drawn, Images) else drawn
+        if self.untold and noised.y is not None:
+            noised = replace(noised, y=torch.where(random.uniform(noised.total) < self.untold, self.null, noised.y))
         weight = self.parametrisation.weight(noised.t)
         return noised if weight is None else replace(noised, weight=weight)
 

@@ -1,13 +1,16 @@
-"""Guidance: a classifier bends the noise that a sampler follows (Dhariwal, Nichol 2021, arXiv 2105.05233, algorithm 2)."""
+"""Guidance: what bends the noise that a sampler follows: a classifier (Dhariwal, Nichol 2021, arXiv 2105.05233, algorithm 2), or
+the denoiser itself, asked with and without a class (Ho, Salimans 2022, arXiv 2207.12598)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from palimpsest.core.errors import RequestError
+from palimpsest.diffusion.denoiser import Denoiser, levels
 from palimpsest.diffusion.process import Process
 from palimpsest.diffusion.steps import NoiseOf, clamped
 
@@ -16,9 +19,20 @@ LEAST_SIGNAL = 0.02
 
 
 class Guide(Protocol):
-    """What a sampler is guided by: `through` says whether a clean picture is looked at, or the noised one."""
+    """What a sampler is guided by. asked: the networks that it asks, beside the denoiser."""
 
-    classifier: nn.Module
+    asked: tuple[nn.Module, ...]
+
+    def bent(self, denoiser: Denoiser, y: Tensor) -> NoiseOf:
+        """What is followed in place of the denoiser's noise, for pictures of classes y int64 (B,)."""
+
+    def gone_back_through(self, denoiser: Denoiser) -> tuple[nn.Module, ...]:
+        """The networks that its gradient goes back through."""
+
+
+class Classifying(Protocol):
+    """A guide that is a classifier: `through` says whether a clean picture is looked at, or the noised one."""
+
     scale: float
     through: bool
 
@@ -26,7 +40,7 @@ class Guide(Protocol):
         """ln p (B,) of pictures x (B, C, H, W), which are being sampled as of classes y int64 (B,)."""
 
 
-def guided(noise_of: NoiseOf, process: Process, guide: Guide, y: Tensor, clip: float | None) -> NoiseOf:
+def guided(noise_of: NoiseOf, process: Process, guide: Classifying, y: Tensor, clip: float | None) -> NoiseOf:
     """ε − s √(1 − ᾱ_t) ∇_{x_t} ln p, in place of ε.
 
     p is of x_t itself, or of the clean picture x̂₀ that ε promises, clamped to [−clip, clip] as in sampling; the gradient then
@@ -48,8 +62,43 @@ def guided(noise_of: NoiseOf, process: Process, guide: Guide, y: Tensor, clip: f
 
 def check_scale(scale: float) -> None:
     """Refuse a scale that is no number from 0."""
-    if not 0 <= scale < float("inf"):
+    if not 0 <= scale < math.inf:
         raise RequestError(f"the scale of guidance is {scale:g}, and it is a number from 0.")
+
+
+@dataclass(frozen=True)
+class WithoutClassifier:
+    """ε(∅) + s (ε(y) − ε(∅)): what a class adds to the noise, s times. It takes two passes; s = 1 would be the denoiser's own.
+
+    scale: s.
+    """
+
+    scale: float
+    asked: ClassVar[tuple[nn.Module, ...]] = ()
+
+    def __post_init__(self) -> None:
+        check_scale(self.scale)
+
+    def check(self, denoiser: Denoiser) -> None:
+        """Refuse a denoiser that does not learn to go without a class."""
+        if denoiser.null is None:
+            raise RequestError(
+                f"guidance of {self.scale:g} needs a denoiser that learns to go without a class now and then; set "
+                "diffusion.untold, for example to 0.1, or leave guidance at 1."
+            )
+
+    def bent(self, denoiser: Denoiser, y: Tensor) -> NoiseOf:
+        self.check(denoiser)
+        both = torch.cat([y, torch.full_like(y, denoiser.null)])
+
+        def noise(x: Tensor, t: Tensor) -> Tensor:
+            told, untold = denoiser.noise(torch.cat([x, x]), torch.cat([levels(t, x)] * 2), both).chunk(2)
+            return untold + self.scale * (told - untold)
+
+        return noise
+
+    def gone_back_through(self, denoiser: Denoiser) -> tuple[nn.Module, ...]:
+        return ()
 
 
 @dataclass(frozen=True)
@@ -58,10 +107,20 @@ class TowardsOwn:
 
     classifier: nn.Module
     scale: float = 1.0
-    through: bool = False
+    through: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_scale(self.scale)
+
+    @property
+    def asked(self) -> tuple[nn.Module, ...]:
+        return (self.classifier,)
+
+    def bent(self, denoiser: Denoiser, y: Tensor) -> NoiseOf:
+        return by_classifier(self, denoiser, y)
+
+    def gone_back_through(self, denoiser: Denoiser) -> tuple[nn.Module, ...]:
+        return (self.classifier,)
 
     def likelihood(self, x: Tensor, y: Tensor) -> Tensor:
         return log_p(self.classifier, x).gather(1, y[:, None])[:, 0]
@@ -77,7 +136,7 @@ class TowardsOthers:
     classifier: nn.Module
     classes: tuple[int, ...]
     scale: float = 0.5
-    through: bool = True
+    through: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_scale(self.scale)
@@ -87,8 +146,23 @@ class TowardsOthers:
                 f"guidance towards class {unknown[0]} was asked of a classifier that has the classes 0 to {known - 1}."
             )
 
+    @property
+    def asked(self) -> tuple[nn.Module, ...]:
+        return (self.classifier,)
+
+    def bent(self, denoiser: Denoiser, y: Tensor) -> NoiseOf:
+        return by_classifier(self, denoiser, y)
+
+    def gone_back_through(self, denoiser: Denoiser) -> tuple[nn.Module, ...]:
+        return denoiser, self.classifier
+
     def likelihood(self, x: Tensor, y: Tensor) -> Tensor:
         return log_p(self.classifier, x)[:, list(self.classes)].amax(1)
+
+
+def by_classifier(guide: Classifying, denoiser: Denoiser, y: Tensor) -> NoiseOf:
+    """A denoiser's noise for pictures of classes y, bent."""
+    return guided(lambda x, t: denoiser.noise(x, t, y), denoiser.process, guide, y, denoiser.clip_range)
 
 
 def log_p(classifier: nn.Module, x: Tensor) -> Tensor:

@@ -18,6 +18,12 @@ class DiffusionOptions(BaseModel):
     predicts: Literal["epsilon", "sample", "v_prediction"] = Field(
         "epsilon", description="what the network says: the noise, the clean picture, or the velocity"
     )
+    untold: float = Field(
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        description="share of pictures whose class a conditional network is not told while it learns",
+    )
     clip: bool = Field(True, description="clamp the clean picture that each sampling step predicts")
     clip_range: float = Field(1.0, gt=0, description="the clamp is to [-clip_range, clip_range]")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.random import Numbers
 from palimpsest.diffusion.denoiser import Denoiser
-from palimpsest.diffusion.guidance import Guide, guided
+from palimpsest.diffusion.guidance import Guide
 from palimpsest.diffusion.process import CLEAN, Process
 from palimpsest.diffusion.schedulers import find_scheduler, scheduled
 from palimpsest.diffusion.steps import SPACINGS, NoiseOf, ancestral_step, check_steps, ddim_step, timesteps
@@ -170,7 +170,7 @@ class Sampler:
 
         return sample(
             self.name,
-            guided(noise_of, denoiser.process, guide, y, denoiser.clip_range) if guide else noise_of,
+            guide.bent(denoiser, y) if guide else noise_of,
             noise,
             denoiser.process,
             self.steps,

@@ -8,7 +8,7 @@ from torch import nn
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Address
 from palimpsest.core.term import Target
-from palimpsest.diffusion.guidance import TowardsOthers, TowardsOwn, check_scale
+from palimpsest.diffusion.guidance import Guide, TowardsOthers, TowardsOwn, WithoutClassifier
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.learning.fisher import MEASURES
 from palimpsest.learning.teacher import Teacher
@@ -137,14 +137,12 @@ class Past:
             )
         return self.teachers.get(learner, Teacher())
 
-    def dreams(self, steps: int, sampler: str = "ddim", reuse: int = 1, guidance: float = 0.0) -> Dreams:
+    def dreams(self, steps: int, sampler: str = "ddim", reuse: int = 1, guide: Guide | None = None) -> Dreams:
         """Pictures that the previous denoiser samples, of past classes if it is told of them, each used `reuse` times.
 
-        guidance: how much the previous classifier bends them towards what they are asked for.
+        guide: what bends them.
         """
         classes = tuple(dict.fromkeys(self.classes)) if "conditional_denoiser" in self.learners else None
-        check_scale(guidance)
-        guide = TowardsOwn(self.classifier.learner, guidance) if guidance and self.classifier.exists else None
         return Dreams(self.denoiser.learner, Sampler(sampler, steps), reuse, classes, guide)
 
     def border(
@@ -152,10 +150,21 @@ class Past:
     ) -> Refreshed:
         """What the previous denoiser dreams of past classes, bent towards the likeliest of other `classes` by a classifier
         in training, and drawn anew every so many steps."""
-        dreams = self.dreams(steps, sampler)
-        return Refreshed(
-            replace(dreams, guide=TowardsOthers(classifier, classes, guidance) if guidance else None), every
-        )
+        guide = TowardsOthers(classifier, classes, guidance) if guidance else None
+        return Refreshed(self.dreams(steps, sampler, guide=guide), every)
+
+    def by_classifier(self, scale: float) -> Guide | None:
+        """The previous classifier as a guide towards what is asked for; None at scale 0, and before there is one."""
+        guide = TowardsOwn(self.classifier.learner, scale)
+        return guide if scale and self.classifier.exists else None
+
+    def without_classifier(self, scale: float) -> Guide | None:
+        """The previous denoiser's own guidance; None at scale 1, where there is none, and before there is a denoiser."""
+        if scale == 1 or not self.denoiser.exists:
+            return None
+        guide = WithoutClassifier(scale)
+        guide.check(self.denoiser.learner)
+        return guide
 
     def trajectories(self, steps: int, sampler: str = "ddim", **dials: float | bool) -> Trajectories:
         """Points on the previous denoiser's sampling paths, with what it said there; dials as in `Trajectories`."""

@@ -53,7 +53,5 @@ def in_turn(classes: Sequence[int], first: int, random: Random, rows: int, denoi
     """The classes of this process's rows of samples `first` ... `first + rows`; None where nothing is told of classes."""
     if not denoiser.conditional:
         return None
-    known = torch.tensor(
-        list(classes) or range(denoiser.network.config.num_class_embeds), device=random.generator.device
-    )
+    known = torch.tensor(list(classes or denoiser.told_of), device=random.generator.device)
     return random.mine(known[torch.arange(first, first + rows, device=known.device) % len(known)])

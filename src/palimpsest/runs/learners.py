@@ -35,15 +35,21 @@ def build_learner(name: str, experiment: Experiment, stream: Stream) -> nn.Modul
 
 
 def new_denoiser(experiment: Experiment, stream: Stream, classes: int = 0) -> Denoiser:
-    """An untrained denoiser for the stream's pictures; one that is told of `classes`, where there are any."""
+    """An untrained denoiser for the stream's pictures; one that is told of `classes`, where there are any.
+
+    Where it is to do without now and then, it has one more embedding, the last, for no class.
+    """
     options = experiment.diffusion
+    goes_without = bool(classes and options.untold)
     return Denoiser(
-        build_unet(experiment.denoiser, stream.shape, experiment.seed, classes),
+        build_unet(experiment.denoiser, stream.shape, experiment.seed, classes + goes_without),
         make_process(options),
         stream.shape,
         predicts=options.predicts,
         clip_range=options.clamp,
-        conditional=bool(classes),
+        told_of=tuple(range(classes)),
+        null=classes if goes_without else None,
+        untold=options.untold if goes_without else 0.0,
     )
 
 

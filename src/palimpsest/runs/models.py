@@ -8,13 +8,20 @@ from torch import nn
 from palimpsest.models.classifier import Classifier, open_classifier, save_classifier
 from palimpsest.models.joint import Joint, save_head, with_head
 from palimpsest.runs.measuring import offering
-from palimpsest.runs.pipelines import Pipeline, open_pipeline
+from palimpsest.runs.pipelines import Pipeline, open_pipeline, save_classes
 
 
-def save_learners(learners: Mapping[str, nn.Module], pipeline: Pipeline, place: Path) -> None:
-    """What came out: a generator as diffusers' pipeline folder; a classifier, or a joint model's head, as two files in it."""
+def save_learners(
+    learners: Mapping[str, nn.Module], pipeline: Pipeline, learnt: Mapping[int, str], place: Path
+) -> None:
+    """What came out: a generator as diffusers' pipeline folder; a classifier, or a joint model's head, as two files in it.
+
+    learnt: the names of the classes that have been learnt, by number.
+    """
     if (generator := offering(learners, "noise")) is not None:
         pipeline.save(generator.network, place)
+        if generator.conditional:
+            save_classes(generator, learnt, place)
     for learner in learners.values():
         if isinstance(learner, Joint):
             save_head(learner, place)

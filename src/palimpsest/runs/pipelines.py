@@ -1,6 +1,7 @@
 """Models as diffusers pipeline folders: what comes out of a run, and what `update` and `sample` take in."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from palimpsest.core.files import replace_with, write_folder
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.schedulers import read_process
 
+CLASSES = "classes.json"
 LEGAL = "an unconditional pixel pipeline of diffusers (DDPMPipeline, DDIMPipeline), with a UNet2DModel as its unet"
 
 
@@ -41,7 +43,7 @@ class Pipeline:
 def open_pipeline(folder: Path) -> tuple[Denoiser, Pipeline]:
     """The denoiser in a pipeline folder, with its own betas, prediction type and range, and what goes with it.
 
-    A network with class embeddings is a class-conditional denoiser. Raises RequestError, saying what is there instead, for
+    A network with class embeddings is a class-conditional denoiser; a record beside it says which classes it has learnt. Raises RequestError, saying what is there instead, for
     anything but a pixel pipeline. The folder is only read; weights must be safetensors.
     """
     import diffusers
@@ -64,9 +66,30 @@ def open_pipeline(folder: Path) -> tuple[Denoiser, Pipeline]:
         )
     process, predicts, clip_range = read_process(scheduler)
     shape = (network.config.in_channels, *picture_size(network, folder))
-    told = bool(network.config.num_class_embeds)
-    denoiser = Denoiser(network, process, shape, predicts=predicts, clip_range=clip_range, conditional=told)
+    told_of, null = read_classes(folder, network)
+    denoiser = Denoiser(network, process, shape, predicts=predicts, clip_range=clip_range, told_of=told_of, null=null)
     return denoiser.eval(), Pipeline(index["_class_name"], scheduler)
+
+
+def save_classes(denoiser: Denoiser, names: Mapping[int, str], folder: Path) -> None:
+    """Write beside a conditional denoiser which classes it has learnt, by number, and what stands for none."""
+    record = {"learnt": {str(number): name for number, name in names.items()}, "null": denoiser.null}
+    (folder / CLASSES).write_text(json.dumps(record, indent=2), encoding="utf-8")
+
+
+def read_classes(folder: Path, network: nn.Module) -> tuple[tuple[int, ...], int | None]:
+    """The classes that a network has learnt, and what stands for none; without a record, all of its embeddings."""
+    count = network.config.num_class_embeds or 0
+    if not (folder / CLASSES).exists():
+        return tuple(range(count)), None
+    try:
+        record = json.loads((folder / CLASSES).read_text(encoding="utf-8"))
+        learnt, null = tuple(sorted(map(int, record["learnt"]))), record["null"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RequestError(f"{folder / CLASSES} cannot be read: {str(error).splitlines()[0]}") from error
+    if wrong := [number for number in (*learnt, *([null] if null is not None else [])) if not 0 <= number < count]:
+        raise RequestError(f"{folder / CLASSES} names class {wrong[0]}, and the network has {count} embeddings.")
+    return learnt, null
 
 
 def read_index(folder: Path) -> dict:

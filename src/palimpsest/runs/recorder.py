@@ -194,13 +194,15 @@ class Recorder:
         for warning in found.warnings:
             self.warn(warning)
         generator, pipeline = offering(learners, "noise"), self.assembly.pipeline
-        write_folder(self.folder.model(task.number), lambda place: save_learners(learners, pipeline, place))
+        stream = self.assembly.stream
+        learnt = {number: stream.class_names[number] for number in sorted(stream.seen(task.number))}
+        write_folder(self.folder.model(task.number), lambda place: save_learners(learners, pipeline, learnt, place))
         if (deliver := self.assembly.experiment.deliver) and generator is not None:
             pipeline.deliver(generator.network, (self.folder.path / deliver).resolve())
         for ending, picture in found.pictures.items():
             save_sheet(picture, self.folder.picture(task.number, ending))
         self.tasks.append(task_entry(task, found, self.replayed, self.progress.task_seconds))
-        stream, measures = self.assembly.stream, self.tasks[-1]["measures"]
+        measures = self.tasks[-1]["measures"]
         if finished := task.number == len(stream):
             measures |= summarised(self.tasks, stream)
         self.write("measures", number=task.number, measures=measures)

@@ -66,7 +66,7 @@ class Dreams:
     @property
     def asked(self) -> tuple[nn.Module, ...]:
         """The networks whose passes a dream takes."""
-        return (self.denoiser, self.guide.classifier) if self.guide else (self.denoiser,)
+        return (self.denoiser, *self.guide.asked) if self.guide else (self.denoiser,)
 
     @property
     def period(self) -> int:
@@ -103,7 +103,7 @@ class Dreams:
         y = known[random.integers(len(known), rows)]
         x = self.sampler(self.denoiser, noise, random, y=y, total=rows, guide=self.guide)
         if self.guide:  # the gradient's way back, which is counted anyway of a classifier in training
-            for network in self.asked if self.guide.through else (self.guide.classifier,):
+            for network in self.guide.gone_back_through(self.denoiser):
                 network.passes += 0 if network.training else 2 * self.sampler.steps * len(x)
         return x, y
 

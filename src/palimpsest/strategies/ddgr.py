@@ -29,6 +29,6 @@ def ddgr(
     strength: λ, how much dreams matter
     reuse: how often each dream is used
     """
-    dreams = past.dreams(teacher_steps, teacher_sampler, reuse, guidance)
+    dreams = past.dreams(teacher_steps, teacher_sampler, reuse, past.by_classifier(guidance))
     for learner, target in (("classifier", label), ("conditional_denoiser", true_noise)):
         yield Phase(learner, [Term(now.data, target, now.new), Term(dreams, target, strength * now.old)])
