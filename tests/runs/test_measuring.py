@@ -136,6 +136,12 @@ def test_pictures_of_tasks_to_come_are_no_reference_even_where_classes_come_agai
     assert set(seen["shares"]) == {"0", "1"} and seen["purity"] == pytest.approx(1)
 
 
+def test_features_are_probed_where_that_is_asked_for(tmp_path):
+    run = palimpsest.train(tiny(evaluation={"samples": 0, "probe": 100}), out=tmp_path / "run", display=QUIET)
+    first, last = (task["measures"] for task in run.results["tasks"])
+    assert 0.5 < last["accuracy_probe"] <= first["accuracy_probe"] <= 1
+
+
 def test_the_benchmark_of_measures_times_each_of_them(monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     found = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "evaluate.py"))

@@ -129,6 +129,13 @@ MEASURES: dict[str, Measure] = {
             TESTS,
         ),
         Measure(
+            "accuracy_probe",
+            "share of test pictures",
+            "higher",
+            "Share of the test pictures that a linear classifier on the generator's own features labels rightly.",
+            f"{TESTS}; evaluation.probe of their training pictures",
+        ),
+        Measure(
             "last_accuracy",
             "share of test pictures",
             "higher",

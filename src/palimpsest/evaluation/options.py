@@ -78,6 +78,9 @@ class EvaluationOptions(BaseModel):
     denoising: int = Field(
         25, ge=0, description="test pictures a task, on which models of before and after are compared; 0: none"
     )
+    probe: int = Field(
+        0, ge=0, description="training pictures for a linear probe of the generator's features after each task; 0: none"
+    )
     replay: int = Field(250, ge=0, description="replayed pictures that are looked at in each phase; 0: none")
     extractor: str = Field(
         "evaluator", description="whose features are compared: evaluator, inception, or package.module:attribute"

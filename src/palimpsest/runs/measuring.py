@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from diffusers import UNet2DModel
 from PIL import Image
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from palimpsest.evaluation.accuracy import predict, together
 from palimpsest.evaluation.catalog import LONG
 from palimpsest.evaluation.denoising import denoising_error, predictions, spread_levels
 from palimpsest.evaluation.described import describe_samples
+from palimpsest.evaluation.linear_probe import linear_probe
 from palimpsest.evaluation.measures import measure_generation, measure_groups
 from palimpsest.evaluation.memorisation import (
     class_weights,
@@ -27,8 +29,10 @@ from palimpsest.evaluation.memorisation import (
 from palimpsest.evaluation.replay import examine_replay
 from palimpsest.evaluation.sheet import sample_sheet
 from palimpsest.learning.devices import Machine
+from palimpsest.models.joint import features
 from palimpsest.runs.drawing import draw_samples
 from palimpsest.runs.yardstick import Yardstick
+from palimpsest.streams.pictures import joined
 from palimpsest.streams.stream import Task
 
 SHEET_COLUMNS = 10
@@ -103,6 +107,7 @@ class Measurer:
                     self.of_samples(found, task, samples, suffix)
             if self.machine.main:
                 self.of_forgetting(found, task, generator, model)
+                self.of_features(found, task, generator)
         if classifier is not None and self.machine.main:
             self.of_classifier(found, task, classifier)
         return found
@@ -174,6 +179,19 @@ class Measurer:
             errors.append(denoising_error(present, self.first[earlier.number]))
         if errors := errors[:-1]:
             found.facts["denoising_error"] = {"levels": spread_levels(denoiser.process.steps), "errors": errors}
+
+    def of_features(self, found: Found, task: Task, generator: nn.Module) -> None:
+        """What a linear classifier makes of the features of a generator that is not told of classes."""
+        options = self.yardstick.options
+        if not options.probe or generator.conditional or not isinstance(generator.network, UNet2DModel):
+            return
+        batch, network = options.batch, generator.network
+        test = joined([earlier.test for earlier in self.yardstick.seen(task)])
+
+        def seen(x: Tensor) -> Tensor:
+            return torch.cat([features(network, part) for part in x.split(batch)])
+
+        found.measures["accuracy_probe"] = linear_probe(seen, self.yardstick.probed(task), test, self.machine.device)
 
     def of_classifier(self, found: Found, task: Task, classifier: nn.Module) -> None:
         """Accuracy on the test pictures of the tasks seen so far: of all, of each task, of each class."""

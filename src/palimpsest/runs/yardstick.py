@@ -73,6 +73,11 @@ class Yardstick:
         """The training pictures of the tasks seen so far."""
         return joined([earlier.train for earlier in self.seen(task)])
 
+    def probed(self, task: Task) -> Readable:
+        """Some of the training pictures of the tasks seen so far, for a linear probe."""
+        training = self.training(task)
+        return training.select(some(training, self.options.probe))
+
     def held_out(self, task: Task) -> tuple[Tensor, Tensor]:
         """Some test pictures of the tasks seen so far: how far they lie from the training pictures, and their classes."""
         if task.number not in self.held:
