@@ -4,8 +4,8 @@
     run = palimpsest.train("digits", strategy="generative_distillation", seed=0)
     run.results["final"]
 
-The Python functions read like the commands: `train`, `resume`, `study`, `update`, `sample`, `evaluate`, `estimate`. A new
-strategy is a function declared with `@palimpsest.strategy`. Everything heavy is imported when it is first used.
+The Python functions read like the commands: `train`, `resume`, `study`, `update`, `sample`, `evaluate`, `estimate`; `classify`
+and `score` ask a saved model about pictures. A new strategy is a function declared with `@palimpsest.strategy`. Everything heavy is imported when it is first used.
 """
 
 from importlib import import_module
@@ -18,6 +18,8 @@ _LAZY = {
     "Run": "palimpsest.runs.start",
     "update": "palimpsest.runs.updating",
     "sample": "palimpsest.runs.sampling",
+    "classify": "palimpsest.runs.asking",
+    "score": "palimpsest.runs.asking",
     "estimate": "palimpsest.runs.estimate",
     "evaluate": "palimpsest.runs.evaluating",
     "study": "palimpsest.runs.study",

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from torch import nn
 
+from palimpsest.core.errors import RequestError
 from palimpsest.models.classifier import Classifier, open_classifier, save_classifier
 from palimpsest.models.joint import Joint, save_head, with_head
+from palimpsest.runs.folder import open_folder
 from palimpsest.runs.measuring import offering
 from palimpsest.runs.pipelines import Pipeline, open_pipeline, save_classes
 
@@ -27,6 +29,18 @@ def save_learners(
             save_head(learner, place)
         elif isinstance(learner, Classifier):
             save_classifier(learner, place)
+
+
+def model_of(place: Path, task: int | None) -> Path:
+    """The folder of a run's model after a task, by default the last one; a folder that is itself a model."""
+    if (place / "model_index.json").exists():
+        if task is not None:
+            raise RequestError(f"{place} is one model and not a run, so it has no task {task}; leave --task out.")
+        return place
+    models = open_folder(place).models
+    if task is not None and task not in models:
+        raise RequestError(f"{place} has no model of task {task}; there are: {', '.join(map(str, models))}.")
+    return models[max(models) if task is None else task]
 
 
 def open_learners(place: Path) -> dict[str, nn.Module]:

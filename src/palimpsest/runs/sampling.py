@@ -12,12 +12,11 @@ from torch import Tensor
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import make_place, write_atomically, write_folder
-from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.sheet import sample_sheet, save_sheet, to_bytes
 from palimpsest.learning.devices import Machine, find_device
 from palimpsest.runs.drawing import draw_samples
-from palimpsest.runs.folder import open_folder
+from palimpsest.runs.models import model_of
 from palimpsest.runs.pipelines import open_pipeline
 
 BATCH = 250
@@ -38,7 +37,7 @@ def sample(
     place: a run directory, or a diffusers pipeline folder.  task: of which task's model; default: the last one.
     """
     machine = Machine(find_device(device))
-    denoiser = open_model(Path(place), task).to(machine.device)
+    denoiser = open_pipeline(model_of(Path(place), task))[0].to(machine.device)
     return draw_samples(denoiser, Sampler(sampler, steps), count, BATCH, (seed, "sample"), machine)
 
 
@@ -79,15 +78,3 @@ def write_pictures(samples: Tensor, path: Path) -> None:
     for picture in sorted(new.iterdir()):
         os.replace(picture, path / picture.name)
     shutil.rmtree(new)
-
-
-def open_model(place: Path, task: int | None) -> Denoiser:
-    """The denoiser of a pipeline folder, or of a run's task."""
-    if (place / "model_index.json").exists():
-        if task is not None:
-            raise RequestError(f"{place} is one model and not a run, so it has no task {task}; leave --task out.")
-        return open_pipeline(place)[0]
-    models = open_folder(place).models
-    if task is not None and task not in models:
-        raise RequestError(f"{place} has no model of task {task}; there are: {', '.join(map(str, models))}.")
-    return open_pipeline(models[max(models) if task is None else task])[0]

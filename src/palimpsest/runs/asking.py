@@ -1,0 +1,77 @@
+"""What a model that was saved says about pictures: their class, and how well it knows them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from palimpsest.core.errors import RequestError
+from palimpsest.evaluation.denoising import surprise
+from palimpsest.learning.devices import find_device
+from palimpsest.runs.measuring import offering
+from palimpsest.runs.models import model_of, open_learners
+
+BATCH = 250
+LACKING = {"logits": "no classifier and no joint model", "noise": "no generator"}
+
+
+@torch.no_grad()
+def classify(place: str | Path, pictures: Tensor, *, task: int | None = None, device: str = "auto") -> Tensor:
+    """Probabilities (N, classes), float32 on the CPU, of pictures (N, C, H, W) in [-1, 1], over all the stream's classes.
+
+    place: a run directory, or the folder of one of its models.  task: after which task; default: the last one.
+    Raises RequestError where nothing was saved that classifies, and for pictures of another shape.
+    """
+    classifier = open_model(Path(place), task, "logits", pictures, device)
+    return in_batches(lambda x, first: classifier.logits(x).softmax(-1), pictures, device)
+
+
+@torch.no_grad()
+def score(
+    place: str | Path,
+    pictures: Tensor,
+    *,
+    classes: Tensor | None = None,
+    task: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+) -> Tensor:
+    """How little a generator knows pictures (N, C, H, W) in [-1, 1]: its mean squared error about their noise, from 0.
+
+    float32 (N,) on the CPU; the less, the more a picture is like what was learnt (`evaluation.denoising.surprise`). It compares
+    pictures by one model, or one picture by several, under one seed.
+    place: a run directory, or a diffusers pipeline folder.  classes: int64 (N,), for a generator that is told of them.
+    """
+    generator = open_model(Path(place), task, "noise", pictures, device)
+    if generator.conditional and classes is None:
+        raise RequestError(f"the generator in {place} is told of classes; give the class of each picture as `classes`.")
+
+    def error(x: Tensor, first: int) -> Tensor:
+        y = None if classes is None else classes[first : first + len(x)].to(x.device)
+        return surprise(generator, x, y, (seed, "score", first))
+
+    return in_batches(error, pictures, device)
+
+
+def open_model(place: Path, task: int | None, head: str, pictures: Tensor, device: str) -> nn.Module:
+    """The learner that answers to a head, on the device; refuses pictures that are not of its shape."""
+    found = offering(open_learners(model_of(place, task)), head)
+    if found is None:
+        raise RequestError(f"{place} holds {LACKING[head]}; give a run whose strategy or [classifier] trains one.")
+    if tuple(pictures.shape[1:]) != found.shape:
+        raise RequestError(
+            f"the pictures are of shape {tuple(pictures.shape)}, and the model takes (N, C, H, W) = (N, "
+            f"{', '.join(map(str, found.shape))}); bring them to that shape, in [-1, 1]."
+        )
+    return found.to(find_device(device))
+
+
+def in_batches(say: Callable[[Tensor, int], Tensor], pictures: Tensor, device: str) -> Tensor:
+    """What is said about all pictures, a batch at a time; `say` is told where the batch begins."""
+    parts = [
+        pictures[first : first + BATCH].float().to(find_device(device)) for first in range(0, len(pictures), BATCH)
+    ]
+    if not parts:
+        raise RequestError("there are no pictures; give one or more.")
+    return torch.cat([say(x, number * BATCH).float().cpu() for number, x in enumerate(parts)])

@@ -1,0 +1,67 @@
+"""Asking saved models about pictures."""
+
+import pytest
+import torch
+
+import palimpsest
+from palimpsest.core.errors import RequestError
+from palimpsest.runs.models import open_learners
+from tests.tiny import QUIET, tiny
+
+
+@pytest.fixture(scope="module")
+def joint(tmp_path_factory):
+    options = {"per_class": 6, "teacher_steps": 2}
+    tables = tiny(joint={"head_width": 8}, training={"steps": 6}, engine={"dream_batch": 8})
+    return palimpsest.train(
+        tables, strategy="jdcl", out=tmp_path_factory.mktemp("joint") / "run", display=QUIET, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    return palimpsest.train(
+        tiny(), strategy="dgr_diffusion", teacher_steps=2, out=tmp_path_factory.mktemp("told") / "run", display=QUIET
+    )
+
+
+def pictures(count: int = 3) -> torch.Tensor:
+    return torch.rand(count, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def test_a_joint_model_samples_classifies_and_scores(joint):
+    x = pictures(260)  # more than a batch
+    p, error = palimpsest.classify(joint.path, x), palimpsest.score(joint.path, x)
+    assert p.shape == (260, 10) and torch.allclose(p.sum(1), torch.ones(260)) and error.shape == (260,)
+    model = open_learners(joint.path / "models" / "task_2")["joint"]
+    torch.testing.assert_close(p, model.logits(x).softmax(-1))
+    assert palimpsest.sample(joint.path, count=3, steps=2).shape == (3, 1, 8, 8)
+    assert not torch.equal(palimpsest.classify(joint.path, x, task=1), p)
+
+
+def test_a_score_is_the_mean_error_about_the_noise(joint):
+    """Of a model that sees all noise it is 0; ours is not that good. The same seed, the same score."""
+    x = pictures()
+    first, again = palimpsest.score(joint.path, x), palimpsest.score(joint.path / "models" / "task_2", x)
+    assert torch.equal(first, again) and (first > 0).all()
+    assert not torch.equal(palimpsest.score(joint.path, x, seed=1), first)
+
+
+def test_a_generator_that_is_told_of_classes_needs_them(told):
+    with pytest.raises(RequestError, match="is told of classes; give the class of each picture"):
+        palimpsest.score(told.path, pictures())
+    ones, twos = (palimpsest.score(told.path, pictures(), classes=torch.full((3,), c)) for c in (1, 2))
+    assert not torch.equal(ones, twos)
+    assert palimpsest.classify(told.path, pictures()).shape == (3, 10)
+
+
+def test_what_cannot_be_asked_is_refused(told, tmp_path):
+    plain = palimpsest.train(tiny(), out=tmp_path / "run", display=QUIET)
+    with pytest.raises(RequestError, match="holds no classifier and no joint model"):
+        palimpsest.classify(plain.path, pictures())
+    with pytest.raises(RequestError, match=r"of shape \(3, 1, 4, 8\), and the model takes .* = \(N, 1, 8, 8\)"):
+        palimpsest.classify(told.path, pictures()[:, :, :4])
+    with pytest.raises(RequestError, match="there are no pictures"):
+        palimpsest.classify(told.path, pictures(0))
+    with pytest.raises(RequestError, match="has no model of task 7"):
+        palimpsest.classify(told.path, pictures(), task=7)
