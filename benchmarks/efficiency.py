@@ -85,7 +85,7 @@ def main() -> None:
         for method in METHODS:
             batch = asked.batch or default_batch(experiment)
             table.add_row(*measure(experiment, method, batch, asked.precision, asked.rounds))
-    Console().print(table)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":

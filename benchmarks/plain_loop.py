@@ -97,7 +97,7 @@ def main() -> None:
         for passes in asked.steps_of_a_dream:
             batch = asked.batch or default_batch(experiment)
             table.add_row(*measure(experiment, batch, passes, asked.precision, asked.rounds))
-    Console().print(table)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def main() -> None:
         for steps in asked.steps:
             batch = asked.batch or (64 if experiment == "digits" else 8)
             table.add_row(*measure(experiment, batch, steps, asked.rounds))
-    Console().print(table)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":

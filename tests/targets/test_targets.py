@@ -1,11 +1,14 @@
 """What the student should say, against closed forms."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
+from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
-from palimpsest.targets import Soft, TaughtNoise, label, true_noise
+from palimpsest.targets import Confident, Soft, TaughtNoise, label, true_noise
 from tests.tiny import SHAPE, tiny_denoiser
 
 
@@ -72,3 +75,32 @@ def test_soft_labels_have_no_gradient_where_student_and_teacher_agree():
     losses = target.distance(said, target.answer(question), question)
     losses.sum().backward()
     assert losses.abs().max() < 1e-6 and said.grad.abs().max() < 1e-6
+
+
+class Sure(nn.Module):
+    """Sure of class 1 where the first pixel is bright. It drops everything out while it trains."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes, self.drop = 30, nn.Dropout(1.0)
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        self.passes += 3
+        return self.drop(torch.stack([torch.zeros(len(x)), 10 * x[:, 0, 0, 0]], 1))
+
+
+def test_a_learner_is_taught_what_it_is_sure_of_in_a_weaker_view():
+    """1(max p ≥ τ) CE(argmax p, f): by hand, with p of the weak view, and no dropout in it."""
+    learner = Sure().train()
+    target = Confident(learner, 0.95)
+    weak = torch.tensor([1.0, -1.0, 0.0])[:, None, None, None]
+    question = Images(torch.zeros(3, 1, 1, 1), views={"weak": weak})
+    wanted = target.answer(question)
+    assert wanted.tolist() == [1, 0, -100] and learner.training
+    assert learner.passes == 31, "a forward without its way back"
+    said = torch.tensor([[0.0, 2.0], [0.0, 2.0], [0.0, 2.0]])
+    losses = target.distance(said, wanted, question)
+    expected = [math.log(1 + math.exp(-2)), math.log(1 + math.exp(2)), 0.0]
+    assert losses.tolist() == pytest.approx(expected)
+    with pytest.raises(RequestError, match="the threshold of confidence is 2"):
+        Confident(learner, 2.0)

@@ -33,7 +33,7 @@ class Images:
 
     def seen_by(self, head: str) -> "Images":
         """The view of these pictures that `head` is to be asked about."""
-        return replace(self, x=self.views[head], views={}) if head in self.views else self
+        return replace(self, x=self.views[head]) if head in self.views else self
 
 
 @dataclass(frozen=True)

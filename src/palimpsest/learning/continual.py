@@ -1,7 +1,7 @@
 """The loop over tasks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -21,10 +21,13 @@ from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.learning.train import Journal, pictures_of, train
 from palimpsest.learning.work import Descent, Work, below
-from palimpsest.sources import Data, Pool, Refreshed
+from palimpsest.sources import Data, Pool, Refreshed, Unlabelled
 from palimpsest.sources.augment import Augmentation
 from palimpsest.streams.stream import Stream, Task
+from palimpsest.targets.labels import WEAK
 from palimpsest.targets.weights import Importance
+
+STRONG = "strong"
 
 
 class Run(Journal, Protocol):
@@ -55,7 +58,7 @@ class Plan:
 
     courses: the strategy, and before it the one for the learner that is trained beside its own, if there is one.
     training: how each learner descends, by name.  build: makes a learner by name, with its initial weights.
-    views: augmented views of real pictures, by head.
+    views: augmented views of real pictures, by head; "strong" is that of the logits where a picture has no label.
     lengths: steps of each phase by learner, 0 where it is not named, in place of all that is asked for: to probe what a
         step costs.
     """
@@ -66,7 +69,7 @@ class Plan:
     flip: bool
     seed: int
     build: Callable[[str], nn.Module] | None = None
-    views: tuple[tuple[str, Augmentation], ...] = ()
+    views: Mapping[str, Augmentation] = field(default_factory=dict)
     lengths: Mapping[str, int] | None = None
 
     def descent(self, phase: Phase) -> Descent:
@@ -92,9 +95,17 @@ def continual(plan: Plan, progress: Progress, run: Run) -> None:
 
 def open_task(plan: Plan, progress: Progress, task: Task) -> Now:
     """The present task, with a lease on its training data."""
-    data = Data(task.train.lease(f"task {task.number}'s training data"), plan.flip, views=plan.views)
-    learner, learners = plan.courses[-1].learner, progress.learners
-    return Now(progress.past.count + 1, task.classes, data, learner, learners, plan.build)
+    what = f"task {task.number}'s training data"
+    views = {head: view for head, view in plan.views.items() if head != STRONG}
+    data = Data(task.told.lease(what), plan.flip, views=tuple(views.items()))
+    unlabelled = None
+    if task.labelled is not None:
+        weak = views.get("logits", Augmentation(()))
+        changed = views | {WEAK: weak, "logits": plan.views.get(STRONG, weak)}
+        unlabelled = Unlabelled(Data(task.train.lease(what), plan.flip, "unlabelled", tuple(changed.items())))
+    return Now(
+        progress.past.count + 1, task.classes, data, plan.courses[-1].learner, progress.learners, plan.build, unlabelled
+    )
 
 
 def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
@@ -207,7 +218,7 @@ def turn_page(plan: Plan, now: Now, progress: Progress) -> None:
     progress.past = progress.past.after(now, lambda: teachers(plan, progress), measure, (plan.seed,))
     progress.task, progress.phase, progress.step = progress.task + 1, 0, 0
     progress.trained, progress.task_seconds, progress.finished = False, 0.0, []
-    now.data.pictures.close()
+    now.close()
     recall(plan, progress)
 
 
@@ -233,5 +244,5 @@ def importance(kind: str, plan: Plan, now: Now, progress: Progress) -> Importanc
 
 def recall(plan: Plan, progress: Progress) -> None:
     """Hand all pictures of the tasks that have ended to a past that keeps everything."""
-    ended = [task.train for task in plan.stream.tasks[: progress.task - 1]]
+    ended = [task.told for task in plan.stream.tasks[: progress.task - 1]]
     progress.past = progress.past.with_everything(ended)

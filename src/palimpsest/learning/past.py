@@ -12,7 +12,7 @@ from palimpsest.diffusion.guidance import Guide, TowardsOthers, TowardsOwn, With
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.learning.fisher import MEASURES
 from palimpsest.learning.teacher import Teacher
-from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, Refreshed, Trajectories
+from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, Refreshed, Trajectories, Unlabelled
 from palimpsest.streams.pictures import Readable, joined
 from palimpsest.targets import label, true_noise
 from palimpsest.targets.weights import Importance, OldWeights
@@ -26,6 +26,7 @@ class Now:
 
     k: its number among all that the model has learnt, from 1.  learner: the name of the learner that the experiment
     trains.  learners: all learners by name, live.  build: makes one with its initial weights.
+    data: its labelled pictures.  unlabelled: all its pictures, without labels; None where all have one.
     """
 
     k: int
@@ -34,6 +35,13 @@ class Now:
     learner: str
     learners: Mapping[str, nn.Module]
     build: Callable[[str], nn.Module] | None = None
+    unlabelled: Unlabelled | None = None
+
+    def close(self) -> None:
+        """The task has ended, and nobody may read its pictures any more."""
+        self.data.pictures.close()
+        if self.unlabelled is not None:
+            self.unlabelled.data.pictures.close()
 
     def untrained(self, learner: str) -> "Teacher":
         """A learner with its initial weights, to start a phase with."""

@@ -37,5 +37,6 @@ def train(
 
 
 def pictures_of(phase: Phase) -> int:
-    """How many real pictures an epoch of the phase has: those of its source `data`."""
-    return next((len(term.source) for term in phase.present if term.source.name == "data"), 0)
+    """How many real pictures an epoch of the phase has: those of its source `data`, or `unlabelled` where that is larger."""
+    real = (len(term.source) for term in phase.present if term.source.name in ("data", "unlabelled"))
+    return max(real, default=0)

@@ -12,21 +12,22 @@ from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.term import Phase, Strategy
 from palimpsest.diffusion.process import make_process
 from palimpsest.diffusion.schedulers import export_scheduler
-from palimpsest.learning.continual import Plan
+from palimpsest.learning.continual import Plan, open_task
 from palimpsest.learning.course import Course
 from palimpsest.learning.devices import Machine, ahead_for, find_machine
-from palimpsest.learning.past import Now, Past
+from palimpsest.learning.past import Past
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.runs.config import Experiment, strategy_beside
 from palimpsest.runs.learners import BUILDERS, build_learner, build_learners
 from palimpsest.runs.pipelines import Pipeline, open_pipeline
 from palimpsest.runs.trackers import check_tracker
-from palimpsest.sources import Data, Memory
+from palimpsest.sources import Memory
 from palimpsest.sources.ahead import chunk_steps
 from palimpsest.sources.augment import Augmentation
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
+from palimpsest.streams.labels import with_labels
 from palimpsest.streams.open import open_stream
 from palimpsest.streams.options import StreamOptions
 from palimpsest.streams.stream import Stream
@@ -66,6 +67,8 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     if stream is None:
         options = fitting(experiment.stream, given[0].shape) if given else experiment.stream
         stream = open_stream(options, experiment.seed, machine.device)
+    label_seed = experiment.stream.label_seed
+    stream = with_labels(stream, experiment.stream.labels, experiment.seed if label_seed is None else label_seed)
     stream = stream.to(machine.device)
     machine = replace(machine, ahead=ahead_for(experiment.engine, machine.device, stream.shape))
     function = strategy or catalog.load(experiment.strategy.name)
@@ -82,7 +85,7 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
     training = dict.fromkeys(learners, experiment.training) | {"classifier": experiment.classifier.training}
     build = partial(build_learner, experiment=experiment, stream=stream)
-    views = tuple((head, Augmentation(tuple(words))) for head, words in experiment.augmentation.items())
+    views = {head: Augmentation(tuple(words)) for head, words in experiment.augmentation.items()}
     plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build, views)
     progress = Progress(learners, past, machine, beside="classifier" if beside else "")
     rehearse(plan, progress, past)
@@ -145,24 +148,16 @@ def first_past(
 def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
     """Ask the strategy for its phases as in the first two tasks, so that what is wrong is known before a run begins."""
     task, learners, machine = plan.stream.tasks[0], progress.learners, progress.machine
-    lease = task.train.lease("the rehearsal's training data")
     teachers = {name: Teacher(learner) for name, learner in learners.items()}
     later = replace(past, count=past.count + 1, classes=past.classes + task.classes, teachers=teachers)
     for behind in (past, later):
-        now = Now(
-            behind.count + 1,
-            task.classes,
-            Data(lease, plan.flip, views=plan.views),
-            plan.courses[-1].learner,
-            learners,
-            plan.build,
-        )
+        now = open_task(plan, replace(progress, past=behind), task)
         for course in plan.courses:
             for phase in rehearsed(course.phases(now, behind), teachers, now.k):
                 batch = Batch(plan.training[phase.learner].batch, ahead=machine.ahead, world=machine.world)
                 for term in phase.present:
                     chunk_steps(term.source, batch)  # refuses what does not fit into memory
-    lease.close()
+        now.close()
 
 
 def rehearsed(made: Phase | Generator, teachers: Mapping[str, Teacher], k: int) -> Iterator[Phase]:

@@ -48,8 +48,10 @@ class Experiment(BaseModel):
     denoiser: UNetOptions = Field(UNetOptions(), description="the network")
     diffusion: DiffusionOptions = Field(DiffusionOptions(), description="the process")
     classifier: ClassifierTable = Field(ClassifierTable(), description="a classifier, beside a generator or by itself")
-    augmentation: dict[Literal["noise", "logits"], tuple[str, ...]] = Field(
-        {}, description="by head, what is done to its own view of real pictures; stream.flip serves heads without one"
+    augmentation: dict[Literal["noise", "logits", "strong"], tuple[str, ...]] = Field(
+        {},
+        description="by head, what is done to its own view of real pictures; stream.flip serves heads without one. strong: "
+        "the logits' view of pictures without a label",
     )
     joint: JointOptions = Field(JointOptions(), description="the head of a joint model, whose body is the denoiser")
     training: TrainingOptions = Field(description="how each phase descends; a classifier's is [classifier.training]")

@@ -1,7 +1,7 @@
 """Where inputs come from: real pictures, remembered ones, dreams, points on the way to dreams, pure noise."""
 
 from palimpsest.sources.combine import Part, union
-from palimpsest.sources.data import Data
+from palimpsest.sources.data import Data, Unlabelled
 from palimpsest.sources.dreams import Dreams, Halfway
 from palimpsest.sources.gaussian import Gaussian
 from palimpsest.sources.memory import Memory
@@ -20,6 +20,7 @@ __all__ = [
     "Pool",
     "Refreshed",
     "Trajectories",
+    "Unlabelled",
     "nowhere",
     "union",
 ]

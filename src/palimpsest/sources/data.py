@@ -1,6 +1,6 @@
 """Real training pictures of the task at hand (or of all tasks so far, for the methods that may keep them)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -56,3 +56,26 @@ class Data:
             pieces.append(order[first:last])
             position += last - first
         return torch.cat(pieces)
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Real pictures without their labels."""
+
+    data: Data
+    gives: ClassVar[frozenset[str]] = frozenset({IMAGES, TRUE_NOISE})
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def name(self) -> str:
+        return self.data.name
+
+    @property
+    def exists(self) -> bool:
+        return self.data.exists
+
+    def draw(self, batch: Batch) -> Images:
+        """As the data's, but for the labels."""
+        return replace(self.data.draw(batch), y=None)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from palimpsest.core.errors import unknown
+from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.term import Phase, Source, Target, Term
 from palimpsest.sources import Part
 from palimpsest.strategies import strategy
-from palimpsest.targets import label, true_noise
+from palimpsest.targets import Confident, label, true_noise
 
 CHOICES = {
     "local_init": ("global", "scratch"),
@@ -40,6 +40,8 @@ def jdcl(
     confidence: float = 0.0,
     most: float = 2.0,
     refresh: int = 0,
+    threshold: float = 0.95,
+    ratio: float = 7.0,
 ):
     """Joint diffusion models in continual learning, in two phases (Skierś, Deja 2024, arXiv 2411.08224).
 
@@ -48,6 +50,9 @@ def jdcl(
 
     s goes over the past global model, for its dreams of old classes, and the local one, for its dreams of new ones. The
     student begins with the past global model, and no real picture is looked at. The first task has the local phase alone.
+
+    Where few pictures have a label, the local phase alone changes (section on semi-supervised learning):
+    E_all ‖ε − ε_θ‖²  +  α E_labelled CE(y, f_θ)  +  α E_all 1(max p ≥ τ) CE(argmax p, f_θ),   p = f_θ of a weaker view
 
     alpha: what the class matters beside the noise (published: 0.001)
     beta: what true noise and hard labels of dreams matter beside the teachers (published: 0.01)
@@ -69,7 +74,11 @@ def jdcl(
     confidence: least probability of a dream's class (published: 0, all are kept)
     most: how many times as many dreams as wanted may be dreamt before short classes are filled up with copies
     refresh: steps of the global phase after which all dreams are dreamt anew; 0: never (published)
+    threshold: with few labels (stream.labels): how sure of a picture's class the model must be to learn it (published: 0.95)
+    ratio: with few labels: unlabelled pictures in a batch for each labelled one (published: 7)
     """
+    if now.unlabelled is not None and not two_stage:
+        raise RequestError("two_stage = false looks at labelled pictures alone; with stream.labels leave it true.")
     check_choices(local_init=local_init, distil=distil, shares=shares)
     dials = {"soft": soft_labels, "confidence": confidence, "most": most, "masked": masked, "every": refresh}
     dials["views"] = now.data.views
@@ -84,9 +93,7 @@ def jdcl(
 
     if two_stage or not past.joint.exists:
         start = now.untrained("joint") if local_init == "scratch" else past.joint
-        specialist = yield Phase(
-            "joint", [Term(now.data, true_noise), Term(now.data, label, alpha)], start=start, name="local"
-        )
+        specialist = yield Phase("joint", of_reality(now, alpha, threshold, ratio), start=start, name="local")
     if not past.joint.exists:
         return
     old = dreams(past.joint, past.classes, "old", 0, share)
@@ -101,6 +108,19 @@ def jdcl(
         yield Phase(terms=noise + classes, span=(warm_up, 1), **shared)
     else:
         yield Phase(terms=noise + classes, start=start, **shared)
+
+
+def of_reality(now, alpha: float, threshold: float, ratio: float) -> list[Term]:
+    """The terms of the local phase."""
+    if now.unlabelled is None:
+        return [Term(now.data, true_noise), Term(now.data, label, alpha)]
+    if not 0 < ratio < float("inf"):
+        raise RequestError(
+            f"ratio is {ratio:g}, and it is how many unlabelled pictures stand beside a labelled one, above 0."
+        )
+    few, many = Part(now.data, 0, 1 / (1 + ratio)), Part(now.unlabelled, 1 / (1 + ratio), 1)
+    sure = Confident(now.learners["joint"], threshold)
+    return [Term(many, true_noise), Term(few, label, alpha), Term(many, sure, alpha)]
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,12 @@ class StreamOptions(BaseModel):
         description="share of each class held out where no test set is stored; 0: nothing to measure on",
     )
     split_seed: int = Field(0, description="seed of that split")
+    labels: float = Field(
+        0.0,
+        ge=0,
+        description="training pictures of each class whose label is known: a share below 1, or a number; 0: all of them",
+    )
+    label_seed: int | None = Field(None, description="seed of their choice; unset: the run's seed")
     limit: int = Field(0, ge=0, description="use the first so many training pictures only; 0: all")
     on_device: Literal["auto", "yes", "no"] = Field(
         "auto", description="hold pictures on the training device; auto: if they take less than half of its free memory"

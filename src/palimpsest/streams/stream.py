@@ -14,12 +14,21 @@ from palimpsest.streams.pictures import Pictures, together
 
 @dataclass(frozen=True)
 class Task:
-    """What arrives at once. number: from 1.  classes: original class numbers.  train, test: pictures of them."""
+    """What arrives at once. number: from 1.  classes: original class numbers.  train, test: pictures of them.
+
+    labelled: rows of the training pictures whose label a learner may know, int64; None: all of them.
+    """
 
     number: int
     classes: tuple[int, ...]
     train: Pictures
     test: Pictures
+    labelled: torch.Tensor | None = None
+
+    @property
+    def told(self) -> Pictures:
+        """The training pictures that a learner gets with their labels."""
+        return self.train if self.labelled is None else self.train.subset(self.labelled)
 
 
 @dataclass(frozen=True)

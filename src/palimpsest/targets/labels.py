@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -11,6 +12,8 @@ from palimpsest.core.images import Images
 from palimpsest.core.term import IMAGES, LABELS
 from palimpsest.models.classifier import only
 
+WEAK = "weak"  # the view in which a learner may be sure of a class
+UNSURE = -100  # in place of a class number
 LEAST = -100.0  # ln p of a class that a teacher does not know; −∞ would be no number where it is weighed
 
 
@@ -72,6 +75,41 @@ class Soft:
         said = (said / self.temperature).log_softmax(-1)
         parts = -said.exp() * wanted if self.reverse else wanted.exp() * (wanted - said)
         return self.temperature**2 * parts.sum(-1)
+
+
+@dataclass(frozen=True)
+class Confident:
+    """The class that the learner itself is sure of in a weaker view of the picture; nothing where it is not sure.
+
+    FixMatch (Sohn et al. 2020, arXiv 2001.07685, eq. 4): 1(max p ≥ τ) · CE(argmax p, f_θ), the mean over all pictures, sure or not.
+
+    learner: that is being trained.  threshold: τ, from 0 to 1.
+    """
+
+    learner: nn.Module
+    threshold: float = 0.95
+    name: ClassVar[str] = "confident"
+    head: ClassVar[str] = "logits"
+    needs: ClassVar[frozenset[str]] = frozenset({IMAGES})
+    exists: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise RequestError(f"the threshold of confidence is {self.threshold:g}, and it goes from 0 to 1.")
+
+    def answer(self, question: Images) -> Tensor:
+        """Class numbers int64 (B,), UNSURE where it is not sure. In evaluation mode: without dropout."""
+        learner, training, passes = self.learner, self.learner.training, self.learner.passes
+        learner.eval()
+        sure, found = learner.logits(question.seen_by(WEAK).x).softmax(-1).max(-1)
+        learner.train(training)
+        learner.passes = (
+            passes + (learner.passes - passes) / 3
+        )  # a forward alone, of a student whose passes count three
+        return torch.where(sure >= self.threshold, found, UNSURE)
+
+    def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
+        return functional.cross_entropy(said, wanted, reduction="none", ignore_index=UNSURE)
 
 
 label = Label()
