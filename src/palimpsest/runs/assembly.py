@@ -146,12 +146,12 @@ def first_past(
 
 
 def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
-    """Ask the strategy for its phases as in the first two tasks, so that what is wrong is known before a run begins."""
-    task, learners, machine = plan.stream.tasks[0], progress.learners, progress.machine
-    teachers = {name: Teacher(learner) for name, learner in learners.items()}
+    """Ask the strategy for its phases as in the first task and the last, so that what is wrong is known before a run begins."""
+    task, last, machine = plan.stream.tasks[0], plan.stream.tasks[-1], progress.machine
+    teachers = {name: Teacher(learner) for name, learner in progress.learners.items()}
     later = replace(past, count=past.count + 1, classes=past.classes + task.classes, teachers=teachers)
-    for behind in (past, later):
-        now = open_task(plan, replace(progress, past=behind), task)
+    for behind, present in ((past, task), (later, last)):
+        now = open_task(plan, replace(progress, past=behind), present)
         for course in plan.courses:
             for phase in rehearsed(course.phases(now, behind), teachers, now.k):
                 batch = Batch(plan.training[phase.learner].batch, ahead=machine.ahead, world=machine.world)

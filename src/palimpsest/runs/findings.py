@@ -22,13 +22,18 @@ def task_entry(task: Task, found: Found, replayed: list[dict], seconds: float) -
 
 
 def summarised(tasks: Sequence[dict], stream: Stream) -> dict[str, float]:
-    """What the accuracies after all tasks come to; nothing without a classifier."""
+    """What the accuracies after all tasks come to; nothing without a classifier, or where rounds follow the tasks."""
+    if stream.has_rounds:
+        return {}
     return summaries(accuracy_matrix(tasks), [len(task.test) for task in stream])
 
 
 def accuracy_matrix(tasks: Sequence[dict]) -> list[list[float]]:
-    """Rows: after each task; columns: accuracy on the test pictures of each task so far. Empty without a classifier."""
-    rows = [[part.get("accuracy") for part in task.get("per_task", [])] for task in tasks]
+    """Rows: after each task; columns: accuracy on the test pictures of each task so far. Empty without a classifier.
+
+    A round in which nothing arrives is no task, and has no row.
+    """
+    rows = [[part.get("accuracy") for part in task.get("per_task", [])] for task in tasks if task["classes"]]
     return rows if all(row and None not in row for row in rows) else []
 
 

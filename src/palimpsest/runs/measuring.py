@@ -161,7 +161,7 @@ class Measurer:
     ) -> None:
         """Where, in noise levels, the model has moved away from the first models that knew the past tasks."""
         errors = []
-        for earlier in self.yardstick.stream.tasks[: task.number]:
+        for earlier in self.yardstick.seen(task):
             pictures = self.yardstick.probes(earlier)
             if pictures is None:
                 return
@@ -176,8 +176,9 @@ class Measurer:
                     )
                     return
                 self.first[earlier.number] = predictions(first, *pictures, address)
-            errors.append(denoising_error(present, self.first[earlier.number]))
-        if errors := errors[:-1]:
+            if earlier is not task:
+                errors.append(denoising_error(present, self.first[earlier.number]))
+        if errors:
             found.facts["denoising_error"] = {"levels": spread_levels(denoiser.process.steps), "errors": errors}
 
     def of_features(self, found: Found, task: Task, generator: nn.Module) -> None:
@@ -195,7 +196,7 @@ class Measurer:
 
     def of_classifier(self, found: Found, task: Task, classifier: nn.Module) -> None:
         """Accuracy on the test pictures of the tasks seen so far: of all, of each task, of each class."""
-        tasks = self.yardstick.stream.tasks[: task.number]
+        tasks = self.yardstick.seen(task)
         said = [predict(classifier.logits, earlier.test, self.machine.device) for earlier in tasks]
         whole = together(said)
         found.measures |= named(whole.accuracy())

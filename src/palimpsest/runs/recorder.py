@@ -58,7 +58,7 @@ class Recorder:
     def begin(self, phase: Phase) -> None:
         """A phase begins, or goes on after an interruption."""
         progress, stream = self.progress, self.assembly.stream
-        classes = ", ".join(stream.class_names[c] for c in stream.tasks[progress.task - 1].classes)
+        classes = ", ".join(stream.class_names[c] for c in stream.tasks[progress.task - 1].classes) or "nothing new"
         if not (
             progress.step or phase.goes_on
         ):  # otherwise it goes on after an interruption, and the checkpoint says what was seen

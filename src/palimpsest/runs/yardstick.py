@@ -59,8 +59,8 @@ class Yardstick:
         return describe_reference(joined(parts), self.extractor)
 
     def seen(self, task: Task) -> tuple[Task, ...]:
-        """The tasks up to this one."""
-        return self.stream.tasks[: task.number]
+        """The tasks up to this one in which something arrived."""
+        return tuple(each for each in self.stream.tasks[: task.number] if each.classes)
 
     def groups(self, task: Task) -> dict[str, dict[int, Sequence[int]]]:
         """The classes of each task seen so far, and each class by itself, by number."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from palimpsest.core.errors import RequestError, unknown
 
 FOLDER = Path(__file__).parent
-NOT_STRATEGIES = {"__init__", "catalog", "declare"}
+NOT_STRATEGIES = {"__init__", "catalog", "declare", "taught"}
 KINDS = {"int": int, "float": float, "str": str, "bool": bool}
 
 

@@ -1,11 +1,10 @@
 """JDCL: a specialist of the new task and the previous joint model both teach a student, on their own dreams alone."""
 
-from dataclasses import dataclass
-
 from palimpsest.core.errors import RequestError, unknown
-from palimpsest.core.term import Phase, Source, Target, Term
+from palimpsest.core.term import Phase, Term
 from palimpsest.sources import Part
 from palimpsest.strategies import strategy
+from palimpsest.strategies.taught import Taught
 from palimpsest.targets import Confident, label, true_noise
 
 CHOICES = {
@@ -121,27 +120,6 @@ def of_reality(now, alpha: float, threshold: float, ratio: float) -> list[Term]:
     few, many = Part(now.data, 0, 1 / (1 + ratio)), Part(now.unlabelled, 1 / (1 + ratio), 1)
     sure = Confident(now.learners["joint"], threshold)
     return [Term(many, true_noise), Term(few, label, alpha), Term(many, sure, alpha)]
-
-
-@dataclass(frozen=True)
-class Taught:
-    """Pictures that fill `share` of a batch, what a teacher says of them, if there is one, and what that weighs."""
-
-    source: Source
-    share: float
-    noise: Target | None = None
-    opinion: Target | None = None
-    weight: float = 0.0
-
-    def of_noise(self, truth: float, distil: bool) -> list[Term]:
-        """Terms about the noise."""
-        taught = [Term(self.source, self.noise, self.weight)] if distil and self.noise else []
-        return [*taught, Term(self.source, true_noise, truth * self.share)]
-
-    def of_classes(self, truth: float, alpha: float, distil: bool) -> list[Term]:
-        """Terms about the class."""
-        taught = [Term(self.source, self.opinion, alpha * self.weight)] if distil and self.opinion else []
-        return [*taught, Term(self.source, label, alpha * truth * self.share)]
 
 
 def check_choices(**chosen: str) -> None:

@@ -37,4 +37,4 @@ def chosen(stream: Stream, task: Task, labels: float, seed: int) -> Tensor:
                 "leaves one."
             )
         found.append(rows[permutation((seed, "labels", task.number, number), len(rows))[:count]])
-    return torch.cat(found).sort().values
+    return torch.cat(found).sort().values if found else torch.zeros(0, dtype=torch.int64)

@@ -28,7 +28,7 @@ def open_stream(options: StreamOptions, seed: int, device: torch.device | str) -
     order_seed = seed if options.order_seed is None else options.order_seed
     groups = class_groups(range(len(data.class_names)), tasks, options.order, order_seed)
     stream = split_by_class(data.train, data.test, groups, name=data.name, class_names=data.class_names)
-    return replace(stream, skipped=data.skipped)
+    return replace(stream, skipped=data.skipped).with_rounds(options.rounds)
 
 
 def kind(options: StreamOptions) -> str:

@@ -21,6 +21,11 @@ class StreamOptions(BaseModel):
     tasks: Annotated[int, Field(ge=1)] | list[list[int]] | list[list[str]] = Field(
         5, description="how many tasks, or the classes of each task by number or by name"
     )
+    rounds: int = Field(
+        0,
+        ge=0,
+        description="tasks after those, in which nothing arrives: to go on with what was learnt, and see what becomes of it",
+    )
     order: Literal["sorted", "random"] | list[int] = Field(
         "random", description="order in which classes arrive, or all class numbers in order; not used with class lists"
     )

@@ -16,6 +16,8 @@ from palimpsest.streams.pictures import Pictures, together
 class Task:
     """What arrives at once. number: from 1.  classes: original class numbers.  train, test: pictures of them.
 
+    A task without classes and pictures is a round in which nothing arrives.
+
     labelled: rows of the training pictures whose label a learner may know, int64; None: all of them.
     """
 
@@ -71,6 +73,18 @@ class Stream:
         """Whether a class comes in more than one task."""
         classes = [label for task in self.tasks for label in task.classes]
         return len(classes) > len(set(classes))
+
+    @property
+    def has_rounds(self) -> bool:
+        """Whether there are tasks in which nothing arrives."""
+        return not all(task.classes for task in self.tasks)
+
+    def with_rounds(self, count: int) -> "Stream":
+        """The stream with so many tasks more, in which nothing arrives."""
+        nothing = torch.zeros(0, dtype=torch.int64)
+        train, test = self.train.subset(nothing), self.test.subset(nothing)
+        numbers = range(len(self) + 1, len(self) + 1 + count)
+        return replace(self, tasks=self.tasks + tuple(Task(number, (), train, test) for number in numbers))
 
     def seen(self, number: int) -> tuple[int, ...]:
         """The classes of tasks 1 to `number`, in the order in which they arrived."""

@@ -1,0 +1,27 @@
+"""What a joint model learns of pictures that somebody teaches it about. No strategy, but a part of two."""
+
+from dataclasses import dataclass
+
+from palimpsest.core.term import Source, Target, Term
+from palimpsest.targets import label, true_noise
+
+
+@dataclass(frozen=True)
+class Taught:
+    """Pictures that fill `share` of a batch, what a teacher says of them, if there is one, and what that weighs."""
+
+    source: Source
+    share: float
+    noise: Target | None = None
+    opinion: Target | None = None
+    weight: float = 0.0
+
+    def of_noise(self, truth: float, distil: bool) -> list[Term]:
+        """Terms about the noise."""
+        taught = [Term(self.source, self.noise, self.weight)] if distil and self.noise else []
+        return [*taught, Term(self.source, true_noise, truth * self.share)]
+
+    def of_classes(self, truth: float, alpha: float, distil: bool) -> list[Term]:
+        """Terms about the class."""
+        taught = [Term(self.source, self.opinion, alpha * self.weight)] if distil and self.opinion else []
+        return [*taught, Term(self.source, label, alpha * truth * self.share)]
