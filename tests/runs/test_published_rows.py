@@ -3,8 +3,11 @@
 import tomllib
 
 import pytest
+import torch
 
 from palimpsest.core.errors import RequestError
+from palimpsest.models.joint import feature_width
+from palimpsest.models.unet import build_unet, parameter_count
 from palimpsest.runs.config import resolve, to_toml
 from palimpsest.runs.grid import plan, published_methods, published_of
 from palimpsest.runs.tables import read_experiment
@@ -101,3 +104,32 @@ def test_a_misspelt_row_is_one_sentence():
         resolve(tables)
     with pytest.raises(RequestError, match='unknown key "published.0.tabel". Did you mean "published.0.table"?'):
         resolve({**tables, "published": [{"table": "1", "strategy": "joint", "tabel": "1"}]})
+
+
+JDCL = {  # accuracy, millions of parameters of the U-Net and of the head, steps of both phases, local_init
+    "jdcl_cifar10": (0.8369, 52.54, 3.81, 50_000, 30_000, "scratch"),
+    "jdcl_cifar10_few_labels": (0.7893, 52.54, 3.81, 100_000, 30_000, "scratch"),
+    "jdcl_cifar100": (0.4795, 52.54, 3.90, 100_000, 70_000, "scratch"),
+    "jdcl_cifar100_10": (0.2904, 52.54, 3.90, 100_000, 70_000, "scratch"),
+    "jdcl_cifar100_few_labels": (0.2219, 52.54, 3.90, 100_000, 70_000, "scratch"),
+    "jdcl_imagenet100": (0.5453, 114.00, 11.61, 90_000, 90_000, "global"),
+}
+
+
+@pytest.mark.parametrize("name", JDCL)
+def test_joint_models_are_as_published(name):
+    accuracy, body, head, local, whole, init = JDCL[name]
+    experiment = resolve(read_experiment(name))
+    (row,) = experiment.published
+    assert row.accuracy == (accuracy,) and experiment.training.steps == local
+    options = experiment.all_options_of("jdcl")
+    assert (options["global_steps"], options["local_init"], options["alpha"]) == (whole, init, 0.001)
+    classes = [str(number) for number in range(10 if "cifar10_" in name + "_" and "100" not in name else 100)]
+    size, channels = experiment.stream.size, experiment.stream.channels
+    with torch.device("meta"):
+        network = build_unet(experiment.denoiser, (channels, size, size))
+        width = feature_width(network)
+        found = (width + 1) * experiment.joint.head_width + (experiment.joint.head_width + 1) * len(classes)
+    assert parameter_count(network) / 1e6 == pytest.approx(body, abs=0.005)
+    assert found / 1e6 == pytest.approx(head, abs=0.005)
+    assert ("few" in name) == bool(experiment.stream.labels) == ("strong" in experiment.augmentation)

@@ -18,13 +18,13 @@ EXTRACTOR, EVALUATOR = "inception", "resnet18"  # the paper's, as the names of o
 
 @dataclass(frozen=True)
 class Beside:
-    """One number: ours, the paper's (mean, standard error), and how far apart they are in standard errors.
+    """One number: ours, the paper's (mean, standard error; or the mean alone), and how far apart they are in standard errors.
 
     deviation: (ours − paper)/√(se_ours² + se_paper²); None where it cannot be computed, or would mean nothing.
     """
 
     ours: Cell | None
-    paper: tuple[float, float] | None
+    paper: tuple[float, ...] | None
     deviation: float | None
 
 
@@ -101,9 +101,9 @@ def measured_alike(name: str, run: Results) -> bool:
     return name != "kld" or is_named(run.evaluator, EVALUATOR)
 
 
-def deviation(ours: Cell | None, paper: tuple[float, float] | None) -> float | None:
+def deviation(ours: Cell | None, paper: tuple[float, ...] | None) -> float | None:
     """(ours − paper)/√(se_ours² + se_paper²); None where a part is missing, or both errors are 0."""
-    if ours is None or paper is None or ours.error is None:
+    if ours is None or paper is None or ours.error is None or len(paper) < 2:
         return None
     error = math.hypot(ours.error, paper[1])
     return (ours.mean - paper[0]) / error if error else None
@@ -133,6 +133,8 @@ def notes(
         for name in MEASURES
     ):
         said.append("an error that the paper prints as 0.00 is taken as 0, so those deviations are upper limits")
+    if any(each.paper and len(each.paper) < 2 for row in rows for each in row.measures.values()):
+        said.append("a number that the paper prints without an error has no deviation")
     if any(len(row.seeds) == 1 for row in rows):
         said.append("a single seed has no standard error, and so no deviation")
     if rest := [str(run.path) for run in runs if run not in used]:
@@ -202,4 +204,7 @@ def ours_in_words(number: Beside) -> str:
 
 def paper_in_words(number: Beside) -> str:
     """As it is printed, to two decimals."""
-    return f"{number.paper[0]:.2f} ± {number.paper[1]:.2f}" if number.paper else ABSENT
+    if not number.paper:
+        return ABSENT
+    mean, *error = number.paper
+    return f"{mean:.2f} ± {error[0]:.2f}" if error else f"{mean:g}"

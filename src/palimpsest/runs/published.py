@@ -4,11 +4,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Value = tuple[float, float]
+Value = tuple[float, float] | tuple[float]
 
 
 class PublishedRow(BaseModel):
-    """What a paper prints for one method, each number as [mean, standard error] over the paper's seeds."""
+    """What a paper prints for one method, each number as [mean, standard error] over its seeds, or as [number] without one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -20,6 +20,7 @@ from palimpsest.runs.study_display import StudyDisplay
 from palimpsest.runs.tables import read_experiment
 
 PAUSE = 0.2  # seconds between two looks at the runs
+FEW = 3  # other runs that are named
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def study(
     display = display or StudyDisplay()
     display.say(opening(runs, jobs, threads))
     if others := others_in(folder, runs):
-        display.say(f"{folder} also holds runs of other studies, which are left out: {', '.join(others)}")
+        named = ", ".join(others[:FEW]) + (f", and {len(others) - FEW} more" if len(others) > FEW else "")
+        display.say(f"{folder} also holds runs of other studies, which are left out: {named}")
     work(runs, str(experiment), jobs, threads, display)
     return StudyOutcome(
         out=folder,
