@@ -23,6 +23,8 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/many_tasks.py
 	$(BIN)/python benchmarks/layouts.py
+	$(BIN)/python benchmarks/encoder.py
+	$(BIN)/python benchmarks/evaluate.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

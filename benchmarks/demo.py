@@ -43,7 +43,9 @@ def main() -> None:
             for name, given in (("published", PUBLISHED), ("demo", options)):
                 found[name].append(run(given, seed, Path(folder) / f"{name}-{seed}"))
     seeds = ", ".join(map(str, asked.seeds))
-    table = make_table(f"After five tasks, seeds {seeds} and their mean", ["", *(f"`{each}`" for each in found)], ["ratio"])
+    table = make_table(
+        f"After five tasks, seeds {seeds} and their mean", ["", *(f"`{each}`" for each in found)], ["ratio"]
+    )
     for key in found["demo"][0]:
         values = [[each[key] for each in several] for several in found.values()]
         means = [statistics.mean(each) for each in values]

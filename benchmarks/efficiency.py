@@ -29,7 +29,7 @@ TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 def matrix_peak(assembly: Assembly, precision: str, size: int = 2048) -> float:
     """FLOP/s of a product of two square matrices."""
     a, b = (torch.randn(size, size, device=assembly.machine.device, dtype=TYPES[precision]) for _ in range(2))
-    return 2 * size**3 / timed(lambda: a @ b, 3, assembly)
+    return 2 * size**3 / timed(lambda: a @ b, 3, assembly.machine)
 
 
 def convolution_peak(assembly: Assembly, rows: int, precision: str) -> float:
@@ -55,7 +55,7 @@ def convolution_peak(assembly: Assembly, rows: int, precision: str) -> float:
         with assembly.machine.autocast():
             module(x)
 
-    return rows * flops / timed(convolve, 20, assembly)
+    return rows * flops / timed(convolve, 20, assembly.machine)
 
 
 def measure(experiment: str, method: Method, batch: int, precision: str, rounds: int) -> list[str]:

@@ -67,7 +67,7 @@ def measure(experiment: str, ways: list[Way], batches: list[int], rounds: int) -
     for _ in range(rounds):
         for way in ways:
             for number, (call, batch) in enumerate(cases):
-                seconds = timed(prepared(assembly, way, batch, call), max(1, 128 // batch), assembly)
+                seconds = timed(prepared(assembly, way, batch, call), max(1, 128 // batch), assembly.machine)
                 found.setdefault((way, number), []).append(1000 * seconds / batch)
     numbers = range(len(cases))
     return [[experiment, str(way), *(f"{statistics.median(found[way, n]):.2f}" for n in numbers)] for way in ways]

@@ -74,7 +74,7 @@ def measure(experiment: str, batch: int, passes: int, precision: str, rounds: in
     pairs = []
     for _ in range(rounds):
         assembly = second_task(experiment, method, batch, precision)
-        theirs = timed(plain_loop(assembly, batch, passes), STEPS[experiment], assembly)
+        theirs = timed(plain_loop(assembly, batch, passes), STEPS[experiment], assembly.machine)
         pairs.append((theirs, whole_step(assembly, STEPS[experiment])))
     ratios = [theirs / ours for theirs, ours in pairs]
     theirs, ours = (1000 * statistics.median(times) for times in zip(*pairs, strict=True))

@@ -30,7 +30,7 @@ def measure(experiment: str, batch: int, steps: int, rounds: int) -> list[str]:
     def ours() -> None:
         draw_samples(denoiser, Sampler("ddim", steps), batch, batch, ("benchmark",), machine)
 
-    pairs = [(timed(theirs, 1, assembly), timed(ours, 1, assembly)) for _ in range(rounds)]
+    pairs = [(timed(theirs, 1, assembly.machine), timed(ours, 1, assembly.machine)) for _ in range(rounds)]
     ratios = [slow / fast for slow, fast in pairs]
     rates = [batch / statistics.median(times) for times in zip(*pairs, strict=True)]
     return [f"{experiment}, {batch} at once", f"{steps}", *(f"{rate:,.1f}" for rate in rates), spread(ratios)]

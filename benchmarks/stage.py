@@ -11,6 +11,7 @@ from diffusers import ModelMixin
 from rich.table import Table
 
 from palimpsest.learning.continual import open_task, turn_page
+from palimpsest.learning.devices import Machine
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.config import resolve
 from palimpsest.runs.probe import walk, whole_chunks
@@ -83,15 +84,15 @@ def make_table(title: str, words: list[str], numbers: list[str], **options: obje
     return table
 
 
-def timed(work: Callable[[], None], times: int, assembly: Assembly) -> float:
+def timed(work: Callable[[], None], times: int, machine: Machine) -> float:
     """Mean seconds of a call, after a warm-up. The device is waited for before and after, and not in between."""
     for _ in range(WARM_UP):
         work()
-    assembly.machine.synchronize()
+    machine.synchronize()
     began = time.perf_counter()
     for _ in range(times):
         work()
-    assembly.machine.synchronize()
+    machine.synchronize()
     return (time.perf_counter() - began) / times
 
 

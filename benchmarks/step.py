@@ -64,7 +64,7 @@ def bare_parts(assembly: Assembly, batch: int, method: Method, steps: int) -> fl
         with machine.autocast():
             denoiser.network(x[:batch], t[:batch])
 
-    parts = [timed(part, steps, assembly) for part in (learn, descend, teach)]
+    parts = [timed(part, steps, assembly.machine) for part in (learn, descend, teach)]
     denoiser.zero_grad(set_to_none=True)
     return parts[0] + parts[1] + method.passes * parts[2]
 
