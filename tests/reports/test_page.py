@@ -216,6 +216,19 @@ def test_a_browser_shows_every_figure_and_reports_no_error(study, text, width, t
     assert seen["wider"] <= 0, "the page itself does not scroll sideways"
 
 
+def test_dreams_that_were_thrown_away_are_counted(tmp_path):
+    run = a_run(tmp_path)
+    results = json.loads((run / "results.json").read_text())
+    results["tasks"][1]["replay"][0] |= {
+        "drawn": 400, "accepted": {"3": 100, "7": 0}, "wasted": 0.75, "filled_up": [3], "empty": [7],
+    }  # fmt: skip
+    (run / "results.json").write_text(json.dumps(results))
+    words = Page(write_report([run], tmp_path / "page.html").read_text(encoding="utf-8")).words
+    place = words.index("400")
+    assert words[place + 1 : place + 3] == ["100", "75%"]
+    assert "thrown away" in words and "without any" in words
+
+
 def test_measures_stand_against_passes_for_finished_methods(text, tmp_path):
     drawn = [a["aria-label"] for a in Page(text).all("svg") if "against passes" in a.get("aria-label", "")]
     assert any(words.startswith("FID by") and "336k" in words for words in drawn), drawn

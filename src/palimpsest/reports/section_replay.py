@@ -6,7 +6,19 @@ from typing import Any
 from palimpsest.reports.figures import Line, legend, line_chart
 from palimpsest.reports.gather import Gathered, Method, is_number
 from palimpsest.reports.heat import STARVING, Heat, around_one, heat_map
-from palimpsest.reports.markup import Markup, Section, details, figure, grid, join, short, tag
+from palimpsest.reports.markup import (
+    ABSENT,
+    Markup,
+    Section,
+    details,
+    figure,
+    grid,
+    join,
+    scroll,
+    short,
+    table,
+    tag,
+)
 from palimpsest.reports.section_results import course, label
 
 SHOWN = 6  # warnings that are not folded away
@@ -23,6 +35,7 @@ def replay(found: Gathered) -> Section | None:
         warned(tuple(starving(having))),
         purity_figure(lines) if lines else None,
         share_figure(heats) if heats else None,
+        kept_table(having),
     ]
     return Section("replay", "What was replayed", tuple(body))
 
@@ -71,8 +84,9 @@ def share_maps(method: Method) -> Iterator[Heat]:
             past = [name for each in results.tasks if each.number < task.number for name in each.classes]
             for entry in task.replay:
                 if (entry.get("source"), entry.get("learner")) == kind:
+                    due = list(entry.get("accepted") or past)
                     rows.append(str(task.number))
-                    values.append(tuple(times_due(entry, name, past) for name in order))
+                    values.append(tuple(times_due(entry, name, due) for name in order))
         heads = tuple(named(results, name) for name in order)
         heat = Heat(f"{method.name}: {kind[0]} → {kind[1]}", tuple(rows), heads, tuple(values))
         if heat.numbers:
@@ -81,10 +95,10 @@ def share_maps(method: Method) -> Iterator[Heat]:
             )
 
 
-def times_due(entry: Mapping[str, Any], name: str, past: Sequence[str]) -> float | None:
-    """1 where a past class has its equal share."""
+def times_due(entry: Mapping[str, Any], name: str, due: Sequence[str]) -> float | None:
+    """1 where a class that is due has its equal share."""
     share = (entry.get("shares") or {}).get(name, 0.0)
-    return share * len(past) if name in past and is_number(share) else None
+    return share * len(due) if name in due and is_number(share) else None
 
 
 def named(results: Any, number: str) -> str:
@@ -99,6 +113,35 @@ def share_figure(heats: Sequence[Heat]) -> Markup:
     )
     caption = join([tag("strong", "Classes replayed"), tag("span", words, class_="unit")])
     return figure(grid(*(heat_map(heat, around_one, "task ↓\nclass →") for heat in heats), class_="wide"), caption)
+
+
+def kept_table(methods: Sequence[Method]) -> Markup | None:
+    """Where dreams are chosen from: how many were dreamt and kept, of each method's first run that has any."""
+    rows = [row for method in methods for row in kept_rows(method)]
+    if not rows:
+        return None
+    heads = ("method", "task", "dreams", "dreamt", "kept", "thrown away", "filled up with copies", "without any")
+    words = "Where a model labels what it dreams: what was not of a class that was wanted, or of one that was full, was thrown away."
+    return join([scroll(table(heads, rows), "dreams that were kept"), tag("p", words, class_="note")])
+
+
+def kept_rows(method: Method) -> Iterator[list[str]]:
+    """A row a task and source."""
+    chosen = ((r, task, each) for r in method.results for task in r.tasks for each in task.replay if each.get("drawn"))
+    first = None
+    for results, task, entry in chosen:
+        first = first or results
+        if results is first:
+            short, empty = ([named(results, str(c)) for c in entry.get(name) or ()] for name in ("filled_up", "empty"))
+            kept, wasted = sum((entry.get("accepted") or {}).values()), entry.get("wasted")
+            share = f"{wasted:.0%}" if is_number(wasted) else ABSENT
+            numbers = (str(task.number), str(entry.get("source")), f"{entry['drawn']}", f"{kept:.0f}", share)
+            yield [
+                f"{method.name}, seed {results.seed}",
+                *numbers,
+                ", ".join(short) or ABSENT,
+                ", ".join(empty) or ABSENT,
+            ]
 
 
 def starving(methods: Iterable[Method]) -> Iterator[str]:

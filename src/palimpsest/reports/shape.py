@@ -21,6 +21,11 @@ class Replay(Shape):
     purity: float | None = None
     shares: Numbers = {}
     starving: list[Class] = []
+    drawn: int | None = None
+    accepted: Numbers = {}
+    wasted: float | None = None
+    filled_up: list[Class] = []
+    empty: list[Class] = []
 
 
 class DenoisingError(Shape):
