@@ -14,6 +14,7 @@ from palimpsest.core.random import Random
 
 # What a source can give and a target can need.
 IMAGES, LABELS, TRUE_NOISE, NOISED = "images", "labels", "true noise", "noised"
+FEATURES, CODES = "features", "codes"
 
 ADVICE = {
     TRUE_NOISE: "these inputs are not noised images, so there is no true noise to predict. "
@@ -22,6 +23,8 @@ ADVICE = {
     "now.data, past.memory",
     IMAGES: "these inputs are already part-way to noise, and this target asks about clean pictures. "
     "Give the term a source of images: now.data, past.memory, past.dreams(...)",
+    FEATURES: "these inputs are no features. Give the term a source of them: Featured(now.data, classifier), past.features(...)",
+    CODES: "these inputs are no codes, which a generator of features makes features of. Give the term past.codes()",
 }
 
 
@@ -83,13 +86,19 @@ class Learner(Protocol):
 
 @dataclass(frozen=True)
 class Term:
-    """Inputs from `source`, where the student should say `target`, which matters `weight`."""
+    """Inputs from `source`, where the student should say `target`, which matters `weight`.
+
+    every: steps of the phase from one in which it counts to the next; it counts in the first.
+    """
 
     source: Source
     target: Target
     weight: float = 1.0
+    every: int = 1
 
     def __post_init__(self) -> None:
+        if self.every < 1:
+            raise RequestError(f"{self.name}: it is to count every {self.every} steps; give a number from 1.")
         if not (self.weight >= 0 and math.isfinite(self.weight)):
             raise RequestError(
                 f"{self.name}: its weight is {self.weight:g}, and a weight is a number from 0; give another strength."
@@ -148,6 +157,10 @@ class Phase:
     def present(self) -> list[Term]:
         """The terms that take part."""
         return [term for term in self.terms if term.present]
+
+    def at(self, step: int) -> list[Term]:
+        """The terms that count in a step."""
+        return [term for term in self.present if step % term.every == 0]
 
     @property
     def goes_on(self) -> bool:

@@ -13,27 +13,32 @@ NEVER = -1
 
 
 class Meter:
-    """The mean loss of each term since it was last read, and the first step at which a term was not finite."""
+    """The mean loss of each term since it was last read, and the first step at which a term was not finite.
+
+    A term that does not count in a step is not part of its mean.
+    """
 
     def __init__(self, names: list[str], machine: Machine) -> None:
-        self.names, self.machine, self.count = names, machine, 0
+        self.names, self.machine = names, machine
+        self.counts = [0] * len(names)
         self.sums = torch.zeros(len(names), device=machine.device)
         self.first_bad = torch.full((len(names),), NEVER, device=machine.device)
 
     def add(self, parts: Mapping[str, Tensor], step: int) -> None:
         """Take in one step's losses. Nothing is read back from the device."""
-        values = torch.stack([parts[name] for name in self.names])
+        nothing = torch.zeros((), device=self.sums.device)
+        values = torch.stack([parts.get(name, nothing) for name in self.names])
         self.sums += values
-        self.count += 1
+        self.counts = [count + (name in parts) for name, count in zip(self.names, self.counts, strict=True)]
         fine = torch.isfinite(values) | (self.first_bad != NEVER)
         self.first_bad = torch.where(fine, self.first_bad, step)
 
     def read(self) -> dict[str, float]:
         """The mean losses, all processes together; then it begins anew."""
-        sums, count = self.sums.tolist(), max(self.count, 1)
-        self.sums, self.count = torch.zeros_like(self.sums), 0
-        world = self.machine.world
-        return {name: self.machine.sum(total) / count / world for name, total in zip(self.names, sums, strict=True)}
+        sums, counts, world = self.sums.tolist(), self.counts, self.machine.world
+        self.sums, self.counts = torch.zeros_like(self.sums), [0] * len(self.names)
+        found = zip(self.names, sums, counts, strict=True)
+        return {name: self.machine.sum(total) / count / world for name, total, count in found if count}
 
     def check(self, where: str) -> None:
         """Raise RunError with the first bad step and its term, if there is one."""
@@ -47,10 +52,10 @@ class Meter:
 
     def state(self) -> dict[str, Tensor]:
         """Its numbers, for a checkpoint."""
-        return {"sums": self.sums, "first_bad": self.first_bad, "count": torch.tensor(self.count)}
+        return {"sums": self.sums, "first_bad": self.first_bad, "counts": torch.tensor(self.counts)}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Go on from `state()`."""
         device = self.machine.device
         self.sums, self.first_bad = state["sums"].to(device), state["first_bad"].to(device)
-        self.count = int(state["count"])
+        self.counts = state["counts"].tolist()

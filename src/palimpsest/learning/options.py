@@ -18,6 +18,7 @@ class TrainingOptions(BaseModel):
     optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="its state is cleared at each task")
     learning_rate: float = Field(2e-4, gt=0, description="after the warm-up")
     weight_decay: float = Field(0.0, ge=0, description="decoupled for adamw")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="of adam and adamw")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     keep_optimizer_state: bool = Field(False, description="carry the optimizer's state over to the next phase and task")
     schedule: Literal["constant", "warmup", "step", "cosine"] = Field("constant", description="of the learning rate")

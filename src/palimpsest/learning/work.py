@@ -135,7 +135,7 @@ def make_optimizer(parameters: list[nn.Parameter], options: TrainingOptions) -> 
     if options.optimizer == "sgd":
         return torch.optim.SGD(parameters, momentum=options.momentum, **shared)
     kind = torch.optim.AdamW if options.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, fused=True, **shared)
+    return kind(parameters, fused=True, betas=options.betas, **shared)
 
 
 def learning_rate(options: TrainingOptions, progress: float, step: int) -> float:

@@ -20,7 +20,9 @@ STEM = "classifier"
 
 
 class Classifier(nn.Module):
-    """A learner that says which class a picture shows.
+    """A learner that says which class a picture shows, what it sees in it, and which class what was seen belongs to.
+
+    Its heads: "logits" and "features" of pictures, and "judged", the logits of features (B, D).
 
     network: pictures float (B, C, H, W) in [-1, 1] to logits (B, classes), one head over all classes from the start.
     options: what the network was built from.  shape: (C, H, W) of its pictures.  classes: names of all the stream's.
@@ -28,7 +30,7 @@ class Classifier(nn.Module):
     """
 
     head = "logits"
-    heads = ("logits",)
+    heads = ("logits", "features", "judged")
 
     def __init__(
         self, network: nn.Module, options: ClassifierOptions, shape: tuple[int, int, int], classes: Sequence[str]
@@ -39,19 +41,42 @@ class Classifier(nn.Module):
         self.passes = 0
 
     def forward(self, questions: Mapping[str, Images]) -> dict[str, Tensor]:
-        """The logits float32 (B, classes) of each question, by head."""
-        return {head: self.logits(asked.x) for head, asked in questions.items()}
+        """The answers by head, each float32 (B, ...). What two heads are asked about goes through the network once."""
+        said: dict[str, Tensor] = {}
+        if "features" in questions:
+            said["features"] = self.features(questions["features"].x)
+        if "logits" in questions:
+            x = questions["logits"].x
+            seen_already = "features" in said and questions["features"].x is x
+            said["logits"] = self.judge(said["features"]) if seen_already else self.logits(x)
+        if "judged" in questions:
+            said["judged"] = self.judge(questions["judged"].x)
+        return said
+
+    @property
+    def width(self) -> int:
+        """D, the number of features."""
+        return self.network.head.in_features
 
     def logits(self, x: Tensor) -> Tensor:
         """Logits float32 (B, classes) of pictures (B, C, H, W) in [-1, 1]; B may be 0."""
         self.passes += len(x)
         return self.network(x).float()
 
+    def features(self, x: Tensor) -> Tensor:
+        """What is seen in pictures (B, C, H, W) in [-1, 1], float32 (B, D); B may be 0."""
+        self.passes += len(x)
+        return self.network.features(x).float()
+
+    def judge(self, features: Tensor) -> Tensor:
+        """Logits float32 (B, classes) of features (B, D). It is no pass, for it is one layer."""
+        return self.network.classify(features).float()
+
     def pose(self, head: str, drawn: Images | Noised, random: Random) -> Images:
         """What was drawn as a question to `head`: the view that is meant for it."""
         if head not in self.heads:
             raise RequestError(
-                f'a classifier was asked for its head "{head}", and it has only "logits"; '
+                f'a classifier was asked for its head "{head}", and it has {", ".join(self.heads)}; '
                 "give the term a target that asks for classes: label, past.classifier.soft()."
             )
         return drawn.seen_by(head)

@@ -4,6 +4,8 @@ from torch import Tensor, nn
 
 from palimpsest.core.errors import RequestError
 
+WIDTH = 128  # of the features
+
 
 class CNN(nn.Module):
     """The classifier of arXiv 2311.14028, table A.1, with the paddings of its published code.
@@ -30,15 +32,23 @@ class CNN(nn.Module):
             *convolution(64, 128),
             nn.MaxPool2d(2) if left > 1 else nn.Identity(),
             nn.Dropout(dropout),
-            nn.Conv2d(128, 128, 1),
+            nn.Conv2d(128, WIDTH, 1),
             nn.ReLU(),
         )
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(128, classes)
+        self.head = nn.Linear(WIDTH, classes)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, 128), ≥ 0. The pooling over places is a maximum, which is defined for no pictures, too."""
+        return self.body(x).amax(dim=(2, 3))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits (B, classes) from features (B, 128)."""
+        return self.head(self.dropout(features))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (B, classes). The pooling over places is a maximum, which is defined for no pictures, too."""
-        return self.head(self.dropout(self.body(x).amax(dim=(2, 3))))
+        """Logits (B, classes)."""
+        return self.classify(self.features(x))
 
 
 def convolution(inputs: int, outputs: int, padding: int = 0) -> list[nn.Module]:
