@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from palimpsest.models.options import ClassifierOptions
+from palimpsest.models.options import ClassifierOptions, FeatureGANOptions
 
 
 class TrainingOptions(BaseModel):
@@ -61,6 +61,15 @@ class ClassifierTable(ClassifierOptions):
             return given
         length = {} if {"steps", "epochs"} & given.keys() else {"epochs": 20}
         return PUBLISHED_CLASSIFIER | length | given
+
+
+class FeatureGANTable(FeatureGANOptions):
+    """A generator of features, and how it is trained."""
+
+    training: TrainingOptions = Field(
+        TrainingOptions(steps=2000, batch=128, learning_rate=1e-4, betas=(0.5, 0.9), clip_norm=0.0),
+        description="how it descends (published: Adam at 1e-4 with betas 0.5 and 0.9, 501 epochs)",
+    )
 
 
 class EngineOptions(BaseModel):

@@ -12,7 +12,18 @@ from palimpsest.diffusion.guidance import Guide, TowardsOthers, TowardsOwn, With
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.learning.fisher import MEASURES
 from palimpsest.learning.teacher import Teacher
-from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, Refreshed, Trajectories, Unlabelled
+from palimpsest.sources import (
+    Codes,
+    Data,
+    Dreams,
+    FeatureDreams,
+    Gaussian,
+    Halfway,
+    Memory,
+    Refreshed,
+    Trajectories,
+    Unlabelled,
+)
 from palimpsest.streams.pictures import Readable, joined
 from palimpsest.targets import label, true_noise
 from palimpsest.targets.weights import Importance, OldWeights
@@ -177,6 +188,14 @@ class Past:
     def trajectories(self, steps: int, sampler: str = "ddim", **dials: float | bool) -> Trajectories:
         """Points on the previous denoiser's sampling paths, with what it said there; dials as in `Trajectories`."""
         return Trajectories(self.denoiser.learner, steps, sampler=sampler, **dials)
+
+    def codes(self) -> Codes:
+        """What the previous generator of features makes features of past classes of."""
+        return Codes(self.teacher("feature_gan").learner, tuple(dict.fromkeys(self.classes)))
+
+    def features(self) -> FeatureDreams:
+        """Features of past classes that the previous generator of features makes."""
+        return FeatureDreams(self.codes())
 
     def halfway(self, steps: int) -> Halfway:
         """Samples that the previous denoiser stops on the way."""

@@ -10,7 +10,7 @@ from palimpsest.core.errors import unknown
 from palimpsest.core.term import Target
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.sources import Pool
-from palimpsest.targets import Soft, TaughtNoise
+from palimpsest.targets import MadeFeatures, Soft, TaughtFeatures, TaughtNoise
 
 WEIGHTS = ("raw", "average")
 
@@ -40,6 +40,16 @@ class Teacher:
     def noise(self) -> Target:
         """What it takes for noise."""
         return TaughtNoise(self.learner)
+
+    @property
+    def features(self) -> Target:
+        """What it sees in pictures."""
+        return TaughtFeatures(self.learner)
+
+    @property
+    def made(self) -> Target:
+        """The features that it makes of codes."""
+        return MadeFeatures(self.learner)
 
     def soft(self, temperature: float = 2.0, reverse: bool = False, classes: tuple[int, ...] = ()) -> Target:
         """Its soft opinion of the class, among all or among `classes`."""

@@ -47,3 +47,13 @@ class JointOptions(BaseModel):
         1024, ge=1, description="of the hidden layer (published: 1024 for CIFAR, 2048 for ImageNet-100)"
     )
     head_dropout: float = Field(0.1, ge=0.0, lt=1.0, description="before the last layer (published: 0.1)")
+
+
+class FeatureGANOptions(BaseModel):
+    """The generator of a classifier's features, and its critic: two hidden layers each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    codes: int = Field(200, ge=1, description="numbers of a code (published: 200)")
+    hidden: int = Field(512, ge=1, description="width of the hidden layers (published: 512)")
+    penalty: float = Field(10.0, ge=0, description="what the critic's gradient penalty counts (published: 10)")

@@ -83,7 +83,8 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     built = build_learners(names, experiment, stream, teachers)
     learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
     past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
-    training = dict.fromkeys(learners, experiment.training) | {"classifier": experiment.classifier.training}
+    own = {"classifier": experiment.classifier.training, "feature_gan": experiment.feature_gan.training}
+    training = dict.fromkeys(learners, experiment.training) | own
     build = partial(build_learner, experiment=experiment, stream=stream)
     views = {head: Augmentation(tuple(words)) for head, words in experiment.augmentation.items()}
     plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build, views)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.evaluation.options import EvaluationOptions
-from palimpsest.learning.options import ClassifierTable, EngineOptions, TrainingOptions
+from palimpsest.learning.options import ClassifierTable, EngineOptions, FeatureGANTable, TrainingOptions
 from palimpsest.models.options import JointOptions, UNetOptions
 from palimpsest.runs.published import PublishedRow
 from palimpsest.strategies import catalog
@@ -54,6 +54,7 @@ class Experiment(BaseModel):
         "the logits' view of pictures without a label",
     )
     joint: JointOptions = Field(JointOptions(), description="the head of a joint model, whose body is the denoiser")
+    feature_gan: FeatureGANTable = Field(FeatureGANTable(), description="a generator of a classifier's features")
     training: TrainingOptions = Field(description="how each phase descends; a classifier's is [classifier.training]")
     evaluation: EvaluationOptions = Field(EvaluationOptions(), description="what is measured after each task")
     engine: EngineOptions = Field(EngineOptions(), description="on what it runs")

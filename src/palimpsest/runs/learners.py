@@ -8,8 +8,9 @@ from palimpsest.core.errors import RequestError
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.process import make_process
 from palimpsest.models.classifier import Classifier, build_classifier
+from palimpsest.models.feature_gan import FeatureGAN, build_feature_gan
 from palimpsest.models.joint import Joint, build_joint
-from palimpsest.models.options import ClassifierOptions
+from palimpsest.models.options import ClassifierOptions, FeatureGANOptions
 from palimpsest.models.unet import build_unet
 from palimpsest.runs.config import Experiment
 from palimpsest.streams.stream import Stream
@@ -69,11 +70,19 @@ def new_joint(experiment: Experiment, stream: Stream) -> Joint:
     return build_joint(new_denoiser(experiment, stream), experiment.joint, stream.class_names, experiment.seed)
 
 
+def new_feature_gan(experiment: Experiment, stream: Stream) -> FeatureGAN:
+    """An untrained generator of the classifier's features, of all the stream's classes."""
+    options = FeatureGANOptions(**experiment.feature_gan.model_dump(include=set(FeatureGANOptions.model_fields)))
+    width, count = new_classifier(experiment, stream).width, len(stream.class_names)
+    return build_feature_gan(options, width, count, stream.shape, experiment.seed)
+
+
 BUILDERS: dict[str, Callable[[Experiment, Stream], nn.Module]] = {
     "denoiser": new_denoiser,
     "conditional_denoiser": new_conditional_denoiser,
     "classifier": new_classifier,
     "joint": new_joint,
+    "feature_gan": new_feature_gan,
 }
 
 

@@ -3,6 +3,7 @@
 from palimpsest.sources.combine import Part, union
 from palimpsest.sources.data import Data, Unlabelled
 from palimpsest.sources.dreams import Dreams, Halfway
+from palimpsest.sources.features import Codes, Featured, FeatureDreams
 from palimpsest.sources.gaussian import Gaussian
 from palimpsest.sources.memory import Memory
 from palimpsest.sources.nowhere import nowhere
@@ -11,8 +12,11 @@ from palimpsest.sources.refreshed import Refreshed
 from palimpsest.sources.trajectories import Trajectories
 
 __all__ = [
+    "Codes",
     "Data",
     "Dreams",
+    "FeatureDreams",
+    "Featured",
     "Gaussian",
     "Halfway",
     "Memory",

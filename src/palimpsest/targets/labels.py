@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images
-from palimpsest.core.term import IMAGES, LABELS
+from palimpsest.core.term import FEATURES, IMAGES, LABELS
 from palimpsest.models.classifier import only
 
 WEAK = "weak"  # the view in which a learner may be sure of a class
@@ -22,13 +22,17 @@ class Label:
     """The class number, or the probabilities of all classes: cross-entropy.
 
     classes: among which it is; none given: all. Labels that are probabilities need all.
+    head: "logits", of pictures, or "judged", of features.
     """
 
     classes: tuple[int, ...] = ()
+    head: str = "logits"
     name: ClassVar[str] = "label"
-    head: ClassVar[str] = "logits"
-    needs: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS})
     exists: ClassVar[bool] = True
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset({FEATURES if self.head == "judged" else IMAGES, LABELS})
 
     def answer(self, question: Images) -> Tensor:
         return question.y
@@ -113,3 +117,4 @@ class Confident:
 
 
 label = Label()
+judged = Label(head="judged")

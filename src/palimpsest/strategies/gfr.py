@@ -1,0 +1,51 @@
+"""GFR: what is replayed are features and not pictures."""
+
+from palimpsest.core.term import Phase, Term
+from palimpsest.sources import Featured
+from palimpsest.strategies import strategy
+from palimpsest.targets import OwnLoss, judged, label
+
+
+@strategy(keeps={"teacher"}, learners=("classifier", "feature_gan"))
+def gfr(
+    now,
+    past,
+    *,
+    distillation: float = 1.0,
+    alignment: float = 0.001,
+    critic_steps: int = 5,
+    gan_steps: int = 0,
+):
+    """Replay features that a generator makes, and keep what is seen in new pictures as it was (Liu et al. 2020, arXiv 2004.09199).
+
+    L_k = 1/k · E_data CE(y, f_θ)  +  (1 − 1/k) · E_{y, G(z, y)} CE(y, H_θ)  +  λ (k − 1) · E_data ‖F_θ − F_teacher‖₂
+
+    Then a conditional WGAN-GP learns the new features, and is held to what it made of old classes:
+    critic and generator on F_θ(x), and a (k − 1) · E_{z, y} ‖G(z, y) − G_teacher(z, y)‖².
+
+    distillation: λ, how much the features' staying as they are matters
+    alignment: a (published: 0.001)
+    critic_steps: steps of the critic for each of the generator (published: 5)
+    gan_steps: steps of the generator's phase; 0: as the experiment has it
+    """
+    before = now.k - 1
+    replayed, seen = past.features(), past.classifier.features
+    classifier = yield Phase(
+        "classifier",
+        [
+            Term(now.data, label, now.new),
+            Term(replayed, judged, now.old),
+            Term(now.data, seen, distillation * before),
+        ],
+    )
+    real = Featured(now.data, classifier.learner)
+    codes, made = past.codes(), past.teacher("feature_gan").made
+    yield Phase(
+        "feature_gan",
+        [
+            Term(real, OwnLoss("critic")),
+            Term(real, OwnLoss("generator"), every=critic_steps),
+            Term(codes, made, alignment * before, every=critic_steps),
+        ],
+        steps=gan_steps,
+    )
