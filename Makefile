@@ -1,12 +1,14 @@
 # Everything runs in .venv, which is made from constraints.txt when it is not there or no longer fits.
 PYTHON ?= python3
 BIN := .venv/bin
-DEMO := runs/digits/generative_distillation-seed0
+DEMO := runs/demo
+# Longer dreams, each used ten times, in small batches: the samples of twice the time (benchmarks/demo.py, docs/performance.md).
+DEMO_OPTIONS := --teacher-steps 10 --reuse 10 --set training.batch=16 --set training.steps=280
 
 .PHONY: demo test slow bench clean
 
 demo: .venv/installed
-	@if [ -e $(DEMO)/config.toml ]; then $(BIN)/palimpsest resume $(DEMO); else $(BIN)/palimpsest train digits; fi
+	@if [ -e $(DEMO)/config.toml ]; then $(BIN)/palimpsest resume $(DEMO); else set -x; $(BIN)/palimpsest train digits $(DEMO_OPTIONS) --out $(DEMO); fi
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest
@@ -24,6 +26,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/many_tasks.py
 	$(BIN)/python benchmarks/layouts.py
 	$(BIN)/python benchmarks/encoder.py
+	$(BIN)/python benchmarks/demo.py $(DEMO_OPTIONS)
 	$(BIN)/python benchmarks/evaluate.py
 
 .venv/installed: pyproject.toml constraints.txt
