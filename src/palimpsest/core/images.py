@@ -7,6 +7,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+WEAK = "weak"  # a view that is changed less than that of the logits
+
 
 @dataclass(frozen=True)
 class Images:

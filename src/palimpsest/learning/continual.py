@@ -9,6 +9,7 @@ from torch import nn
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
+from palimpsest.core.images import WEAK
 from palimpsest.core.random import Address
 from palimpsest.core.term import Phase, Term
 from palimpsest.learning.course import Course, phases
@@ -24,7 +25,6 @@ from palimpsest.learning.work import Descent, Work, below
 from palimpsest.sources import Data, Pool, Refreshed, Unlabelled
 from palimpsest.sources.augment import Augmentation
 from palimpsest.streams.stream import Stream, Task
-from palimpsest.targets.labels import WEAK
 from palimpsest.targets.weights import Importance
 
 STRONG = "strong"

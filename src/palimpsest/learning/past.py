@@ -48,6 +48,11 @@ class Now:
     build: Callable[[str], nn.Module] | None = None
     unlabelled: Unlabelled | None = None
 
+    @property
+    def without_labels(self) -> Unlabelled:
+        """All its pictures without labels, also where all of them have one."""
+        return self.unlabelled or Unlabelled(replace(self.data, name="unlabelled"))
+
     def close(self) -> None:
         """The task has ended, and nobody may read its pictures any more."""
         self.data.pictures.close()

@@ -9,6 +9,7 @@ from palimpsest.sources.memory import Memory
 from palimpsest.sources.nowhere import nowhere
 from palimpsest.sources.pool import Pool
 from palimpsest.sources.refreshed import Refreshed
+from palimpsest.sources.supported import Supported
 from palimpsest.sources.trajectories import Trajectories
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Part",
     "Pool",
     "Refreshed",
+    "Supported",
     "Trajectories",
     "Unlabelled",
     "nowhere",

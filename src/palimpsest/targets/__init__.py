@@ -2,15 +2,18 @@
 
 from palimpsest.targets.features import MadeFeatures, OwnLoss, TaughtFeatures
 from palimpsest.targets.labels import Confident, Label, Soft, judged, label
+from palimpsest.targets.neighbours import Neighbours, TaughtNeighbours
 from palimpsest.targets.noise import TaughtNoise, true_noise
 
 __all__ = [
     "Confident",
     "Label",
     "MadeFeatures",
+    "Neighbours",
     "OwnLoss",
     "Soft",
     "TaughtFeatures",
+    "TaughtNeighbours",
     "TaughtNoise",
     "judged",
     "label",

@@ -8,11 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.images import Images
+from palimpsest.core.images import WEAK, Images
 from palimpsest.core.term import FEATURES, IMAGES, LABELS
 from palimpsest.models.classifier import only
 
-WEAK = "weak"  # the view in which a learner may be sure of a class
 UNSURE = -100  # in place of a class number
 LEAST = -100.0  # ln p of a class that a teacher does not know; −∞ would be no number where it is weighed
 

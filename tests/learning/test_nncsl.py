@@ -1,0 +1,29 @@
+"""NNCSL as a run: few labels, a buffer, an interruption."""
+
+import json
+
+import palimpsest
+from palimpsest.runs.models import open_learners
+from tests.tiny import QUIET, interrupted_after, same, tiny
+
+
+def train(place):
+    tables = tiny(
+        stream={"name": "digits", "tasks": [[0, 1], [2, 3]], "labels": 4},
+        classifier={"training": {"steps": 5, "batch": 8}},
+        augmentation={"logits": ["padded_crop 1"]},
+    )
+    return palimpsest.train(tables, strategy="nncsl", memory_size=4, labels=0.1, out=place, display=QUIET)
+
+
+def test_it_learns_from_all_pictures_and_keeps_a_few_labelled_ones(tmp_path):
+    run = train(tmp_path / "run")
+    told = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    losses = [set(each["losses"]) for each in told if each["event"] == "step"]
+    first = {"unlabelled beside data × neighbours", "data × label"}
+    assert losses[0] == first
+    assert losses[-1] == first | {"unlabelled beside memory × teacher.neighbours", "memory × label"}
+    with interrupted_after(8):
+        train(tmp_path / "again")
+    again = palimpsest.resume(tmp_path / "again", display=QUIET)
+    assert same(*(open_learners(each.path / "models" / "task_2")["classifier"] for each in (run, again)))
