@@ -75,9 +75,9 @@ def test_samples_are_of_the_classes_that_were_asked_for(whole):
     assert palimpsest.sample(run.path, count=7, steps=2).shape == (7, *SHAPE)
 
 
-def test_a_model_that_is_told_of_classes_cannot_be_updated(whole, tmp_path):
+def test_a_model_that_is_told_of_classes_needs_a_strategy_that_tells_it(whole, tmp_path):
     run = whole["dgr_diffusion"]
-    with pytest.raises(RequestError, match="is told of classes, and only unconditional ones can be taught on"):
+    with pytest.raises(RequestError, match="is a conditional_denoiser.*such as conditional_generative_distillation"):
         palimpsest.train(tiny(model=str(run.path / "models" / "task_2")), out=tmp_path / "again", display=QUIET)
 
 

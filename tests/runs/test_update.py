@@ -84,7 +84,9 @@ def test_update_delivers_a_pipeline_and_leaves_the_model_alone(model, pictures, 
 
 def test_the_first_teacher_makes_it_the_second_task(model, pictures, tmp_path):
     """k = 2: data and dreams weigh half each, and the teacher is asked from the first step on."""
-    run = palimpsest.update(model, data=pictures, out=tmp_path / "new", set=QUICK, teacher_steps=2, display=QUIET)
+    run = palimpsest.update(
+        model, data=pictures, out=tmp_path / "new", set=QUICK, teacher_steps=2, reuse=1, display=QUIET
+    )
     assert run.results["cost"]["teacher_passes"] == 3 * 4 * (2 + 1)
     assert run.results["cost"]["student_passes"] == 3 * 3 * 8
 

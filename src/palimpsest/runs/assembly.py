@@ -19,6 +19,7 @@ from palimpsest.learning.past import Past
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.runs.config import Experiment, strategy_beside
+from palimpsest.runs.growing import taught_new_classes
 from palimpsest.runs.learners import BUILDERS, build_learner, build_learners
 from palimpsest.runs.pipelines import Pipeline, open_pipeline
 from palimpsest.runs.trackers import check_tracker
@@ -50,6 +51,10 @@ class Assembly:
         return tuple(sorted(self.plan.courses[-1].keeps))
 
 
+KINDS = {False: "denoiser", True: "conditional_denoiser"}  # by whether it is told of classes
+TEACHING = {"denoiser": "generative_distillation", "conditional_denoiser": "conditional_generative_distillation"}
+
+
 def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Strategy | None = None) -> Assembly:
     """Everything that a run needs, checked before anything is written.
 
@@ -60,13 +65,12 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
         raise unknown("learner", experiment.learner, BUILDERS)
     machine = find_machine(experiment.engine)
     given = open_pipeline(Path(experiment.model)) if experiment.model else None
-    if given and given[0].conditional:
-        raise RequestError(
-            f"the model in {experiment.model} is told of classes, and only unconditional ones can be taught on."
-        )
     if stream is None:
         options = fitting(experiment.stream, given[0].shape) if given else experiment.stream
         stream = open_stream(options, experiment.seed, machine.device)
+    if given and given[0].conditional:
+        stream = taught_new_classes(given[0], given[1].classes, stream, experiment.seed)
+        given[0].untold = experiment.diffusion.untold if given[0].null is not None else 0.0
     label_seed = experiment.stream.label_seed
     stream = with_labels(stream, experiment.stream.labels, experiment.seed if label_seed is None else label_seed)
     stream = stream.to(machine.device)
@@ -77,12 +81,16 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     if beside := strategy_beside(experiment, names):
         courses.insert(0, course(experiment, catalog.load(beside), "classifier"))
         names = ("classifier", *names)
-    teachers = {"denoiser": given[0]} if given else {}
-    if teachers and "denoiser" not in names:
-        raise RequestError(f"a given model is a denoiser, and strategy {function.__name__} trains the {names[0]}.")
+    teachers = {KINDS[given[0].conditional]: given[0]} if given else {}
+    for kind in set(teachers) - set(names):
+        raise RequestError(
+            f"the model in {experiment.model} is a {kind}, and strategy {function.__name__} trains the {names[0]}; choose one "
+            f"that trains a {kind}, such as {TEACHING[kind]}."
+        )
     built = build_learners(names, experiment, stream, teachers)
     learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
     past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
+    past = replace(past, classes=stream.before)
     own = {"classifier": experiment.classifier.training, "feature_gan": experiment.feature_gan.training}
     training = dict.fromkeys(learners, experiment.training) | own
     build = partial(build_learner, experiment=experiment, stream=stream)

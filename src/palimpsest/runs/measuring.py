@@ -114,10 +114,10 @@ class Measurer:
 
     def draw(self, denoiser: Denoiser, sampler: Sampler, task: Task, check: Callable[[int], None]) -> Tensor:
         """Samples (N, C, H, W) in [-1, 1] on the CPU, from the same noise for every task and sampler; where the denoiser is
-        told of classes, of all that have been seen, in turn."""
+        told of classes, of all that have been learnt, in turn."""
         address, batch = (self.seed, "evaluation"), self.yardstick.options.batch
-        seen = self.yardstick.stream.seen(task.number)
-        return draw_samples(denoiser, sampler, self.count, batch, address, self.machine, check, seen)
+        learnt = self.yardstick.stream.learnt(task.number)
+        return draw_samples(denoiser, sampler, self.count, batch, address, self.machine, check, learnt)
 
     def of_samples(self, found: Found, task: Task, samples: Tensor, suffix: str) -> None:
         """The measures of samples against real pictures of the classes seen so far, and the sheet."""

@@ -2,27 +2,31 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import replace_with, write_folder
+from palimpsest.core.files import replace_with, write_atomically, write_folder
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.schedulers import read_process
 
 CLASSES = "classes.json"
-LEGAL = "an unconditional pixel pipeline of diffusers (DDPMPipeline, DDIMPipeline), with a UNet2DModel as its unet"
+LEGAL = "a pixel pipeline of diffusers (DDPMPipeline, DDIMPipeline), with a UNet2DModel as its unet"
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """What a pipeline folder holds beside the network. name: of the pipeline's class.  scheduler: diffusers' own."""
+    """What a pipeline folder holds beside the network. name: of the pipeline's class.  scheduler: diffusers' own.
+
+    classes: the names of those that a conditional network has learnt, by number.
+    """
 
     name: str
     scheduler: Any
+    classes: Mapping[int, str] = field(default_factory=dict)
 
     def save(self, network: nn.Module, folder: Path) -> None:
         """Write the folder, as `save_pretrained` does, so that stock diffusers opens it."""
@@ -66,25 +70,26 @@ def open_pipeline(folder: Path) -> tuple[Denoiser, Pipeline]:
         )
     process, predicts, clip_range = read_process(scheduler)
     shape = (network.config.in_channels, *picture_size(network, folder))
-    told_of, null = read_classes(folder, network)
+    names, null = read_classes(folder, network.config.num_class_embeds or 0)
+    told_of = tuple(sorted(names))
     denoiser = Denoiser(network, process, shape, predicts=predicts, clip_range=clip_range, told_of=told_of, null=null)
-    return denoiser.eval(), Pipeline(index["_class_name"], scheduler)
+    return denoiser.eval(), Pipeline(index["_class_name"], scheduler, names)
 
 
 def save_classes(denoiser: Denoiser, names: Mapping[int, str], folder: Path) -> None:
     """Write beside a conditional denoiser which classes it has learnt, by number, and what stands for none."""
     record = {"learnt": {str(number): name for number, name in names.items()}, "null": denoiser.null}
-    (folder / CLASSES).write_text(json.dumps(record, indent=2), encoding="utf-8")
+    write_atomically(folder / CLASSES, json.dumps(record, indent=2).encode("utf-8"))
 
 
-def read_classes(folder: Path, network: nn.Module) -> tuple[tuple[int, ...], int | None]:
-    """The classes that a network has learnt, and what stands for none; without a record, all of its embeddings."""
-    count = network.config.num_class_embeds or 0
+def read_classes(folder: Path, count: int) -> tuple[dict[int, str], int | None]:
+    """The names of the classes that a network has learnt, by number, and what stands for none; without a record, all of its
+    `count` embeddings."""
     if not (folder / CLASSES).exists():
-        return tuple(range(count)), None
+        return {number: f"class {number}" for number in range(count)}, None
     try:
         record = json.loads((folder / CLASSES).read_text(encoding="utf-8"))
-        learnt, null = tuple(sorted(map(int, record["learnt"]))), record["null"]
+        learnt, null = {int(number): str(name) for number, name in record["learnt"].items()}, record["null"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RequestError(f"{folder / CLASSES} cannot be read: {str(error).splitlines()[0]}") from error
     if wrong := [number for number in (*learnt, *([null] if null is not None else [])) if not 0 <= number < count]:

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from torch import nn
 
 from palimpsest.core.errors import Interrupted
-from palimpsest.core.files import write_atomically, write_folder
+from palimpsest.core.files import write_atomically
 from palimpsest.core.term import Phase
 from palimpsest.diffusion.denoiser import Denoiser
-from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.progress import taken
 from palimpsest.learning.state import numbers_of, tensors_of
 from palimpsest.runs.assembly import Assembly
@@ -18,8 +17,8 @@ from palimpsest.runs.display import Display
 from palimpsest.runs.findings import results_of, summarised, task_entry
 from palimpsest.runs.folder import RunFolder
 from palimpsest.runs.identity import identity
-from palimpsest.runs.measuring import Found, Measurer, offering
-from palimpsest.runs.models import save_learners
+from palimpsest.runs.keeping import keep_task
+from palimpsest.runs.measuring import Found, Measurer
 from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.runs.stopping import Stop
 from palimpsest.runs.trackers import Tracker, scalars_of
@@ -193,14 +192,8 @@ class Recorder:
         """Save the learners and the pictures of a task, and write down its numbers."""
         for warning in found.warnings:
             self.warn(warning)
-        generator, pipeline = offering(learners, "noise"), self.assembly.pipeline
         stream = self.assembly.stream
-        learnt = {number: stream.class_names[number] for number in sorted(stream.seen(task.number))}
-        write_folder(self.folder.model(task.number), lambda place: save_learners(learners, pipeline, learnt, place))
-        if (deliver := self.assembly.experiment.deliver) and generator is not None:
-            pipeline.deliver(generator.network, (self.folder.path / deliver).resolve())
-        for ending, picture in found.pictures.items():
-            save_sheet(picture, self.folder.picture(task.number, ending))
+        keep_task(self.folder, self.assembly, task, learners, found.pictures)
         self.tasks.append(task_entry(task, found, self.replayed, self.progress.task_seconds))
         measures = self.tasks[-1]["measures"]
         if finished := task.number == len(stream):

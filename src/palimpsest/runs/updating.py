@@ -1,11 +1,13 @@
 """Teach an existing model new pictures: a run whose first teacher is given."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.term import Strategy
+from palimpsest.runs.assembly import TEACHING
 from palimpsest.runs.display import Display
 from palimpsest.runs.folder import RunFolder
 from palimpsest.runs.start import Run, train
@@ -28,8 +30,9 @@ def update(
 ) -> Run:
     """Teach a diffusers model the pictures in `data`, without the ones that it was trained on.
 
-    model: a folder of an unconditional pixel pipeline (DDPMPipeline, DDIMPipeline); only read. Its own betas, prediction
-    type and range are used. It is the first teacher, so that k = 2 in the first task.
+    model: a folder of a pixel pipeline (DDPMPipeline, DDIMPipeline); only read. Its own betas, prediction type and range are
+    used. It is the first teacher, so that k = 2 in the first task. One that is told of classes gets embeddings for new ones, the
+    class folders of `data`, and keeps those that it has; classes are the same where their names are (classes.json).
     out: opens with stock diffusers afterwards; the run's own files lie in out/run.
     The other arguments, and what is raised, are those of `train`.
     """
@@ -47,6 +50,8 @@ def update(
         raise RequestError(f"{out} is not empty, and nothing is written among other files; choose another --out.")
     RunFolder(out / "run").refuse_if_used(force)
     tables = read_experiment("update")
+    if strategy is None and is_told_of_classes(model):
+        tables["strategy"] = tables["strategy"] | {"name": TEACHING["conditional_denoiser"]}
     tables["stream"] = tables.get("stream", {}) | {"name": data.resolve().name, "path": str(data.resolve().parent)}
     tables |= {"model": str(model.resolve()), "deliver": ".."}
     return train(
@@ -61,3 +66,11 @@ def update(
         display=display,
         **options,
     )
+
+
+def is_told_of_classes(model: Path) -> bool:
+    """Whether the network in a pipeline folder has class embeddings; what is wrong with the folder is found out later."""
+    try:
+        return bool(json.loads((model / "unet" / "config.json").read_text(encoding="utf-8")).get("num_class_embeds"))
+    except (OSError, ValueError, AttributeError):
+        return False

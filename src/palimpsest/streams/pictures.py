@@ -119,6 +119,10 @@ class Pictures:
         view._store, view._rows, view.labels, view.device, view.white = store, rows, labels, device, self.white
         return view
 
+    def renumbered(self, numbers: Tensor) -> "Pictures":
+        """The same pictures with other class numbers: `numbers` int64 holds the new one of each old one."""
+        return self._view(self._store, self._rows, numbers.to(self.device)[self.labels], self.device)
+
     def lease(self, what: str = "the training data") -> "Handle":
         """The right to read this set until it is closed. what: its name in the error, "task 2's training data"."""
         return Handle(self, what)

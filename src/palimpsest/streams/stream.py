@@ -38,6 +38,7 @@ class Stream:
     """Tasks in order, and the pictures of all of them.
 
     class_names: by original class number.  train, test: pictures of all tasks.
+    before: classes that were learnt before the first task.
     skipped: bad pictures that were left out on request, so that a run can say so.
     """
 
@@ -47,6 +48,7 @@ class Stream:
     train: Pictures
     test: Pictures
     skipped: int = 0
+    before: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[Task]:
         return iter(self.tasks)
@@ -68,6 +70,21 @@ class Stream:
         )
         return replace(self, tasks=tasks, train=train, test=test)
 
+    def renumbered(self, numbers: Sequence[int], class_names: Sequence[str], before: tuple[int, ...]) -> "Stream":
+        """The stream with other class numbers: `numbers` holds the new one of each old one."""
+        table = torch.tensor(list(numbers))
+        tasks = tuple(
+            replace(
+                task,
+                classes=tuple(numbers[label] for label in task.classes),
+                train=task.train.renumbered(table),
+                test=task.test.renumbered(table),
+            )
+            for task in self.tasks
+        )
+        train, test = self.train.renumbered(table), self.test.renumbered(table)
+        return replace(self, tasks=tasks, train=train, test=test, class_names=tuple(class_names), before=before)
+
     @property
     def recurs(self) -> bool:
         """Whether a class comes in more than one task."""
@@ -85,6 +102,10 @@ class Stream:
         train, test = self.train.subset(nothing), self.test.subset(nothing)
         numbers = range(len(self) + 1, len(self) + 1 + count)
         return replace(self, tasks=self.tasks + tuple(Task(number, (), train, test) for number in numbers))
+
+    def learnt(self, number: int) -> tuple[int, ...]:
+        """The classes that are learnt by the end of a task, those before the first one included."""
+        return tuple(dict.fromkeys(self.before + self.seen(number)))
 
     def seen(self, number: int) -> tuple[int, ...]:
         """The classes of tasks 1 to `number`, in the order in which they arrived."""

@@ -1,0 +1,64 @@
+"""A given model that is told of classes, and learns more of them."""
+
+import json
+
+import pytest
+import torch
+from diffusers import DDIMPipeline
+
+import palimpsest
+from palimpsest.runs.models import open_learners
+from palimpsest.runs.pipelines import open_pipeline
+from tests.runs.test_update import QUICK, contents, write_digits
+from tests.tiny import QUIET, interrupted_after, same, tiny
+
+DISTIL = "conditional_generative_distillation"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """It has embeddings for ten digits and for no class, and has learnt 0 to 3."""
+    place = tmp_path_factory.mktemp("given") / "run"
+    tables = tiny(diffusion={"steps": 60, "untold": 0.2})
+    run = palimpsest.train(tables, strategy=DISTIL, teacher_steps=2, out=place, display=QUIET)
+    return run.path / "models" / "task_2"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """One class that it knows, and two that it does not; their folders' names are the classes'."""
+    folder = write_digits(tmp_path / "pictures", range(3, 5), by_class=True)
+    for place, name in (("4", "four"), ("3", "3")):
+        (folder / place).rename(folder / name)
+    return folder
+
+
+def table_of(place):
+    return open_pipeline(place)[0].network.class_embedding.weight
+
+
+def test_its_embeddings_grow_and_the_old_ones_stay(model, pictures, tmp_path):
+    before = contents(model)
+    options = {"teacher_steps": 2, "reuse": 1, "set": QUICK | {"training.steps": 1, "training.learning_rate": 1e-12}}
+    run = palimpsest.update(model, data=pictures, out=tmp_path / "new", display=QUIET, **options)
+    assert contents(model) == before and run.results["strategy"] == DISTIL
+    old, new = table_of(model), table_of(tmp_path / "new")
+    assert (len(old), len(new)) == (11, 12)
+    torch.testing.assert_close(new[:10], old[:10])
+    torch.testing.assert_close(new[11], old[10])
+    record = json.loads((tmp_path / "new" / "classes.json").read_text())
+    assert record == {"learnt": {"0": "0", "1": "1", "2": "2", "3": "3", "10": "four"}, "null": 11}
+    taught = open_pipeline(tmp_path / "new")[0]
+    assert taught.told_of == (0, 1, 2, 3, 10) and taught.null == 11
+    assert DDIMPipeline.from_pretrained(tmp_path / "new").unet.config.num_class_embeds == 12
+    assert palimpsest.sample(tmp_path / "new", count=6, steps=2).shape == (6, 1, 8, 8)
+
+
+def test_interrupted_it_ends_the_same(model, pictures, tmp_path):
+    options = {"data": pictures, "set": QUICK, "teacher_steps": 2, "reuse": 1, "display": QUIET}
+    palimpsest.update(model, out=tmp_path / "whole", **options)
+    with interrupted_after(2):
+        palimpsest.update(model, out=tmp_path / "new", **options)
+    palimpsest.resume(tmp_path / "new" / "run", display=QUIET)
+    ours, theirs = (open_learners(tmp_path / name)["denoiser"] for name in ("new", "whole"))
+    assert same(ours, theirs)
