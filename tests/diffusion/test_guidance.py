@@ -7,7 +7,7 @@ from torch import nn
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images
 from palimpsest.core.random import Random, generator
-from palimpsest.diffusion.guidance import TowardsOthers, TowardsOwn, WithoutClassifier, guided
+from palimpsest.diffusion.guidance import ByClassifier, WithoutClassifier, guided
 from palimpsest.diffusion.samplers import Sampler
 from tests.tiny import conditional_denoiser, tiny_denoiser
 
@@ -40,7 +40,7 @@ def test_the_gradient_is_that_of_finite_differences(kind):
     """DDGR: ∇ ln p(y | x_t). GUIDE: ∇ ln p(likeliest other | x̂₀(x_t)), back through the denoiser."""
     classifier, denoiser = seeded(Small), seeded(lambda: tiny_denoiser(zero_terminal_snr=False))
     double(classifier, denoiser)
-    guide = TowardsOwn(classifier, 2.0) if kind == "own" else TowardsOthers(classifier, (1, 3), 2.0)
+    guide = ByClassifier(classifier, 2.0) if kind == "own" else ByClassifier(classifier, 2.0, (1, 3), through=True)
     x = torch.randn(2, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) / 2
     y, t, process = torch.tensor([0, 2]), torch.tensor([40, 5]), denoiser.process
 
@@ -68,7 +68,12 @@ def test_guided_samples_are_likelier_what_they_are_guided_towards(number, zero_t
     denoiser = seeded(lambda: tiny_denoiser(zero_terminal_snr=zero_terminal_snr)).eval().requires_grad_(False)
     noise = torch.randn(64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     y = torch.full((64,), number)
-    guides = [None, TowardsOwn(classifier, 1.0), TowardsOthers(classifier, (number,), 1.0), TowardsOwn(classifier, 0.0)]
+    guides = [
+        None,
+        ByClassifier(classifier, 1.0),
+        ByClassifier(classifier, 1.0, (number,), through=True),
+        ByClassifier(classifier, 0.0),
+    ]
     drawn = [Sampler("ddim", 5)(denoiser, noise, y=y, guide=guide) for guide in guides]
     plain, own, others, none = (classifier.logits(x).softmax(-1).mean(0)[number] for x in drawn)
     assert own > plain and others > plain and none == plain
@@ -76,7 +81,7 @@ def test_guided_samples_are_likelier_what_they_are_guided_towards(number, zero_t
 
 def test_a_classifier_in_training_guides_without_dropout_and_goes_on_training():
     classifier = seeded(lambda: Small(dropout=0.9)).train()
-    guide = TowardsOthers(classifier, (1,), 1.0)
+    guide = ByClassifier(classifier, 1.0, (1,), through=True)
     x, y = torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)
     assert torch.equal(guide.likelihood(x, y), guide.likelihood(x, y))
     assert classifier.training
@@ -84,7 +89,7 @@ def test_a_classifier_in_training_guides_without_dropout_and_goes_on_training():
 
 def test_the_classifier_that_guides_gets_no_gradient():
     classifier, denoiser = seeded(Small), seeded(tiny_denoiser).eval().requires_grad_(False)
-    Sampler("ddim", 2)(denoiser, torch.randn(2, 1, 8, 8), y=torch.tensor([0, 1]), guide=TowardsOwn(classifier, 1.0))
+    Sampler("ddim", 2)(denoiser, torch.randn(2, 1, 8, 8), y=torch.tensor([0, 1]), guide=ByClassifier(classifier, 1.0))
     assert all(parameter.grad is None for parameter in classifier.parameters())
 
 
@@ -113,6 +118,6 @@ def test_what_cannot_guide_is_refused():
     with pytest.raises(
         RequestError, match="guidance towards class 7 was asked of a classifier that has the classes 0 to 3"
     ):
-        TowardsOthers(Small(), (1, 7))
+        ByClassifier(Small(), others=(1, 7))
     with pytest.raises(RequestError, match="the scale of guidance is -1"):
-        TowardsOwn(Small(), -1.0)
+        ByClassifier(Small(), -1.0)

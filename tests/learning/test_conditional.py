@@ -8,7 +8,7 @@ import torch
 import palimpsest
 from palimpsest.core.batch import Ahead, Batch
 from palimpsest.core.errors import RequestError
-from palimpsest.diffusion.guidance import TowardsOwn
+from palimpsest.diffusion.guidance import ByClassifier
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.models.classifier import build_classifier
 from palimpsest.models.options import ClassifierOptions
@@ -60,7 +60,7 @@ def test_guided_dreams_are_bent_by_the_previous_classifier():
     batch = Batch(8, 0, (0, 2, "train 0", 0), steps=1)
     plain, bent = (
         Dreams(conditional_denoiser(), Sampler("ddim", 3), classes=(0, 1), guide=guide).draw(batch)
-        for guide in (None, TowardsOwn(classifier, 5.0))
+        for guide in (None, ByClassifier(classifier, 5.0))
     )
     assert torch.equal(plain.y, bent.y) and not torch.equal(plain.x, bent.x)
 

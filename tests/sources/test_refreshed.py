@@ -7,7 +7,7 @@ import torch
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
-from palimpsest.diffusion.guidance import TowardsOthers
+from palimpsest.diffusion.guidance import ByClassifier
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.filling import renew
@@ -24,7 +24,7 @@ def classifier():
 
 
 def source(classifier, every: int, scale: float = 5.0) -> Refreshed:
-    guide = TowardsOthers(classifier, (2, 3), scale)
+    guide = ByClassifier(classifier, scale, (2, 3), through=True)
     return Refreshed(Dreams(conditional_denoiser(), Sampler("ddim", 3), classes=(0, 1), guide=guide), every)
 
 

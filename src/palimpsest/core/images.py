@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import TypeVar
 
 import torch
@@ -77,3 +78,9 @@ def concatenate(parts: Sequence[Flow]) -> Flow:
         if all(isinstance(value, Tensor) for value in values):
             joined[name] = torch.cat(values)
     return type(parts[0])(**joined, total=sum(part.total for part in parts))
+
+
+@lru_cache(maxsize=8)  # copying them to a device waits for it
+def class_numbers(classes: tuple[int, ...], device: torch.device) -> Tensor:
+    """Class numbers int64 (N,) on a device."""
+    return torch.tensor(classes, device=device)

@@ -2,7 +2,6 @@
 the denoiser itself, asked with and without a class (Ho, Salimans 2022, arXiv 2207.12598)."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -10,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.images import class_numbers
 from palimpsest.diffusion.denoiser import Denoiser, levels
 from palimpsest.diffusion.process import Process
 from palimpsest.diffusion.steps import NoiseOf, clamped
 
-Likelihood = Callable[[Tensor, Tensor], Tensor]  # pictures (B, C, H, W), classes (B,) -> ln p (B,)
 LEAST_SIGNAL = 0.02
 
 
@@ -30,17 +29,7 @@ class Guide(Protocol):
         """The networks that its gradient goes back through."""
 
 
-class Classifying(Protocol):
-    """A guide that is a classifier: `through` says whether a clean picture is looked at, or the noised one."""
-
-    scale: float
-    through: bool
-
-    def likelihood(self, x: Tensor, y: Tensor) -> Tensor:
-        """ln p (B,) of pictures x (B, C, H, W), which are being sampled as of classes y int64 (B,)."""
-
-
-def guided(noise_of: NoiseOf, process: Process, guide: Classifying, y: Tensor, clip: float | None) -> NoiseOf:
+def guided(noise_of: NoiseOf, process: Process, guide: "ByClassifier", y: Tensor, clip: float | None) -> NoiseOf:
     """ε − s √(1 − ᾱ_t) ∇_{x_t} ln p, in place of ε.
 
     p is of x_t itself, or of the clean picture x̂₀ that ε promises, clamped to [−clip, clip] as in sampling; the gradient then
@@ -102,46 +91,25 @@ class WithoutClassifier:
 
 
 @dataclass(frozen=True)
-class TowardsOwn:
-    """Towards the class that is asked for, by a classifier that looks at noised pictures as if they were clean (DDGR, 2023)."""
+class ByClassifier:
+    """Towards the class that is asked for (DDGR, 2023), or towards the likeliest of others (GUIDE, arXiv 2403.03938, section 4).
 
-    classifier: nn.Module
-    scale: float = 1.0
-    through: ClassVar[bool] = False
+    The likeliest of `others` may be another one at each step; the pictures keep the class that they were asked for, and come to lie
+    near the border between it and the other.
 
-    def __post_init__(self) -> None:
-        check_scale(self.scale)
-
-    @property
-    def asked(self) -> tuple[nn.Module, ...]:
-        return (self.classifier,)
-
-    def bent(self, denoiser: Denoiser, y: Tensor) -> NoiseOf:
-        return by_classifier(self, denoiser, y)
-
-    def gone_back_through(self, denoiser: Denoiser) -> tuple[nn.Module, ...]:
-        return (self.classifier,)
-
-    def likelihood(self, x: Tensor, y: Tensor) -> Tensor:
-        return log_p(self.classifier, x).gather(1, y[:, None])[:, 0]
-
-
-@dataclass(frozen=True)
-class TowardsOthers:
-    """Towards the likeliest of other classes, which may be another one at each step (GUIDE, arXiv 2403.03938, section 4).
-
-    The pictures keep the class that they were asked for, and come to lie near the border between it and the other.
+    scale: s.  others: none given: towards the pictures' own class.
+    through: the classifier looks at the clean picture that the denoiser promises, and not at the noised one as if it were clean.
     """
 
     classifier: nn.Module
-    classes: tuple[int, ...]
-    scale: float = 0.5
-    through: ClassVar[bool] = True
+    scale: float = 1.0
+    others: tuple[int, ...] = ()
+    through: bool = False
 
     def __post_init__(self) -> None:
         check_scale(self.scale)
         known = len(self.classifier.classes)
-        if unknown := [number for number in self.classes if not 0 <= number < known]:
+        if unknown := [number for number in self.others if not 0 <= number < known]:
             raise RequestError(
                 f"guidance towards class {unknown[0]} was asked of a classifier that has the classes 0 to {known - 1}."
             )
@@ -151,18 +119,17 @@ class TowardsOthers:
         return (self.classifier,)
 
     def bent(self, denoiser: Denoiser, y: Tensor) -> NoiseOf:
-        return by_classifier(self, denoiser, y)
+        return guided(lambda x, t: denoiser.noise(x, t, y), denoiser.process, self, y, denoiser.clip_range)
 
     def gone_back_through(self, denoiser: Denoiser) -> tuple[nn.Module, ...]:
-        return denoiser, self.classifier
+        return (denoiser, self.classifier) if self.through else (self.classifier,)
 
     def likelihood(self, x: Tensor, y: Tensor) -> Tensor:
-        return log_p(self.classifier, x)[:, list(self.classes)].amax(1)
-
-
-def by_classifier(guide: Classifying, denoiser: Denoiser, y: Tensor) -> NoiseOf:
-    """A denoiser's noise for pictures of classes y, bent."""
-    return guided(lambda x, t: denoiser.noise(x, t, y), denoiser.process, guide, y, denoiser.clip_range)
+        """ln p (B,) of pictures x (B, C, H, W), which are being sampled as of classes y int64 (B,)."""
+        said = log_p(self.classifier, x)
+        if not self.others:
+            return said.gather(1, y[:, None])[:, 0]
+        return said.index_select(1, class_numbers(self.others, said.device)).amax(1)
 
 
 def log_p(classifier: nn.Module, x: Tensor) -> Tensor:

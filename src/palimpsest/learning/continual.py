@@ -118,9 +118,10 @@ def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
         kept = keeping(phase)
         for source in kept:
             take_over(source, progress)
-            if isinstance(source, Pool) and not source.kept.closed:
-                prepare(source, plan, phase, progress, run)
         progress.pending = {}
+        for pool in kept:
+            if isinstance(pool, Pool) and not pool.kept.closed:
+                prepare(pool, plan, phase, progress, run)
         run.begin(phase)
         train(phase, progress, address(plan, phase, progress), run, partial(refresh, kept, plan, phase, progress, run))
         end(plan, phase, progress)

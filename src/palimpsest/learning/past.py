@@ -8,7 +8,7 @@ from torch import nn
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Address
 from palimpsest.core.term import Target
-from palimpsest.diffusion.guidance import Guide, TowardsOthers, TowardsOwn, WithoutClassifier
+from palimpsest.diffusion.guidance import ByClassifier, Guide, WithoutClassifier, check_scale
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.learning.fisher import MEASURES
 from palimpsest.learning.teacher import Teacher
@@ -174,13 +174,13 @@ class Past:
     ) -> Refreshed:
         """What the previous denoiser dreams of past classes, bent towards the likeliest of other `classes` by a classifier
         in training, and drawn anew every so many steps."""
-        guide = TowardsOthers(classifier, classes, guidance) if guidance else None
+        guide = ByClassifier(classifier, guidance, classes, through=True) if guidance else None
         return Refreshed(self.dreams(steps, sampler, guide=guide), every)
 
     def by_classifier(self, scale: float) -> Guide | None:
         """The previous classifier as a guide towards what is asked for; None at scale 0, and before there is one."""
-        guide = TowardsOwn(self.classifier.learner, scale)
-        return guide if scale and self.classifier.exists else None
+        check_scale(scale)
+        return ByClassifier(self.classifier.learner, scale) if scale and self.classifier.exists else None
 
     def without_classifier(self, scale: float) -> Guide | None:
         """The previous denoiser's own guidance; None at scale 1, where there is none, and before there is a denoiser."""

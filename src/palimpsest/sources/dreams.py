@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import ClassVar
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
-from palimpsest.core.images import Images, Noised
+from palimpsest.core.images import Images, Noised, class_numbers
 from palimpsest.core.random import Numbers
 from palimpsest.core.term import IMAGES, LABELS, NOISED, TRUE_NOISE
 from palimpsest.diffusion.denoiser import Denoiser
@@ -20,12 +19,6 @@ from palimpsest.sources.ahead import FLOAT, Chunk, Stock, in_turn
 
 WINDOW = 8  # reused dreams that a row of the batch chooses from
 COPIES = 8  # of a picture, at the highest while it is drawn: x, ε, x̂₀, noise, products
-
-
-@lru_cache(maxsize=4)  # copying them to a device waits for it
-def numbers(classes: tuple[int, ...], device: torch.device) -> Tensor:
-    """Class numbers int64 (N,) on a device."""
-    return torch.tensor(classes, device=device)
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,7 @@ class Dreams:
         noise = random.normal(rows, *self.denoiser.shape)
         if self.classes is None:
             return (self.sampler(self.denoiser, noise, random, total=rows),)
-        known = numbers(self.classes, noise.device)
+        known = class_numbers(self.classes, noise.device)
         y = known[random.integers(len(known), rows)]
         x = self.sampler(self.denoiser, noise, random, y=y, total=rows, guide=self.guide)
         if self.guide:  # the gradient's way back, which is counted anyway of a classifier in training

@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from palimpsest.core.batch import Batch
-from palimpsest.core.images import Images
+from palimpsest.core.images import Images, class_numbers
 from palimpsest.core.term import CODES, FEATURES, LABELS, Source
-from palimpsest.sources.dreams import numbers
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Codes:
         """Codes (B, `codes`) with their classes."""
         random = batch.random(self.name)
         codes = random.normal(batch.size, self.generator.options.codes)
-        known = numbers(self.classes, codes.device)
+        known = class_numbers(self.classes, codes.device)
         return Images(codes, known[random.integers(len(known), batch.size)], total=batch.size)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from palimpsest.core.images import Images
+from palimpsest.core.images import Images, class_numbers
 from palimpsest.core.term import SUPPORTED
 
 LEAST = 1e-8  # of a probability whose logarithm is taken
@@ -24,8 +24,7 @@ def soft_neighbours(queries: Tensor, support: Tensor, labels: Tensor, temperatur
 
 def smoothed(y: Tensor, classes: tuple[int, ...], smoothing: float) -> Tensor:
     """Labels (M, C) of class numbers int64 (M,), which are among `classes`, each giving a share to all of them."""
-    numbers = torch.tensor(classes, device=y.device)
-    return (y[:, None] == numbers).float() * (1 - smoothing) + smoothing / len(classes)
+    return (y[:, None] == class_numbers(classes, y.device)).float() * (1 - smoothing) + smoothing / len(classes)
 
 
 def sharpened(p: Tensor, temperature: float) -> Tensor:
