@@ -55,16 +55,18 @@ def test_a_probe_takes_a_chunk_or_a_few_steps(strategy, steps):
     assert stretch.taken <= max(3 * stretch.chunk, ENOUGH + 2 * stretch.chunk)
 
 
-def test_the_dreams_of_a_pool_are_counted_and_only_a_few_are_dreamt():
+@pytest.mark.parametrize(("refresh", "batches"), [(0, 20), (12, 60)])
+def test_the_dreams_of_a_pool_are_counted_and_only_a_few_are_dreamt(refresh, batches):
     """The second task of two classes each: 2 × 1000 dreams of 40 steps and a look at each, in batches of what is drawn at
-    once; beside a local phase and a global one in two parts."""
-    experiment = resolve(tiny(), "jdcl", {"teacher_steps": 40}, {"training.steps": 30, "engine.dream_batch": 100})
+    once; beside a local phase and a global one in two parts. Renewed every 12 of 30 steps they are dreamt three times."""
+    options = {"teacher_steps": 40, "refresh": refresh}
+    experiment = resolve(tiny(), "jdcl", options, {"training.steps": 30, "engine.dream_batch": 100})
     assembly = assemble(experiment)
     plan, progress = assembly.plan, assembly.progress
     turn_page(plan, open_task(plan, progress, assembly.stream.tasks[0]), progress)
     stretches = probe_task(plan, progress, assembly.stream.tasks[1])
     phases, dreams = ([each for each in stretches if each.learns is learns] for learns in (True, False))
-    assert [phase.steps for phase in phases] == [30, 10, 20] and [each.steps for each in dreams] == [20, 20]
+    assert [phase.steps for phase in phases] == [30, 10, 20] and [each.steps for each in dreams] == [batches, batches]
     share = progress.learners["joint"].share_of_looking
     for each in dreams:
         assert each.seconds > 0

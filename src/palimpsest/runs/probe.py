@@ -25,7 +25,7 @@ MOST_SECONDS = 4.0  # that a probe takes beyond the first counted step
 class Stretch:
     """A phase, probed: its learner, how many steps it would have, what one step takes in seconds and passes.
 
-    learns: False where its steps are batches of dreams.
+    learns: False where its steps are batches of dreams.  every: steps of the descent after which these are dreamt anew; 0: never.
     chunk: steps between two drawings ahead. Only whole chunks are counted, so that each drawing counts as often as in a run.
     times: when it began, and when each step ended.
     """
@@ -35,6 +35,7 @@ class Stretch:
     steps: int
     chunk: int = 1
     learns: bool = True
+    every: int = 0
     times: list[float] = field(default_factory=list)
     student_passes: float = 0.0
     teacher_passes: float = 0.0
@@ -79,6 +80,9 @@ class Probe:
     def begin(self, phase: Phase) -> None:
         descent, machine = self.plan.descent(phase), self.progress.machine
         steps = descent.steps
+        for dreams in self.dreams:
+            if dreams.every:
+                dreams.steps, dreams.every = dreams.steps * math.ceil(descent.total / dreams.every), 0
         batch = Batch(descent.options.batch, steps=steps, ahead=machine.ahead, world=machine.world)
         chunk = math.lcm(*(chunk_steps(term.source, batch) for term in phase.present)) if steps else 1
         self.stretches.append(Stretch(phase.learner, self.progress.is_beside, steps, min(chunk, max(steps, 1))))
@@ -104,7 +108,9 @@ class Probe:
         """Time a batch of dreams, of few steps; at the least so many are dreamt as are wanted."""
         rows, short = self.progress.machine.ahead.rows or pool.wanted, min(FEW, pool.sampler.steps)
         batches, ratio = math.ceil(pool.wanted / rows), pool.sampler.steps / short
-        done = Stretch(self.progress.training, self.progress.is_beside, batches, chunk=ENOUGH, learns=False)
+        done = Stretch(
+            self.progress.training, self.progress.is_beside, batches, chunk=ENOUGH, learns=False, every=pool.every
+        )
         self.dreams.append(done)
         began, before = time.perf_counter(), sum(teacher.passes for teacher in self.progress.teachers)
         if self.timed:
