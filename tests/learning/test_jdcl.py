@@ -169,24 +169,31 @@ def test_resumed_in_any_phase_or_while_it_dreams_it_ends_the_same(times, what, w
     assert run.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"]
 
 
+@pytest.fixture(scope="module")
+def renewed(tmp_path_factory):
+    """Dreamt anew every 3 of 6 global steps, so once more in the second of its two phases."""
+    return train(tmp_path_factory.mktemp("renewed") / "whole", refresh=3)
+
+
+def test_dreams_are_renewed_on_the_way(renewed, whole):
+    told = [json.loads(line) for line in (renewed.path / "events.jsonl").read_text().splitlines()]
+    assert [each["source"].split()[2] for each in told if each["event"] == "dreamt"] == ["old", "new", "old", "new"]
+    assert not same(learnt(renewed), learnt(whole))
+
+
 @pytest.mark.parametrize(
     ("times", "what"), [(14, "after_step"), (16, "after_step"), (3, "after_dreams"), (5, "after_dreams")]
 )
-def test_dreams_that_are_renewed_on_the_way_are_the_same_after_an_interruption(times, what, whole, tmp_path):
-    """Every 3 of 6 global steps, so once more in the second of its two phases."""
-    fresh = train(tmp_path / "whole", refresh=3)
-    told = [json.loads(line) for line in (fresh.path / "events.jsonl").read_text().splitlines()]
-    assert [each["source"].split()[2] for each in told if each["event"] == "dreamt"] == ["old", "new", "old", "new"]
-    assert not same(learnt(fresh), learnt(whole))
+def test_dreams_that_are_renewed_are_the_same_after_an_interruption(times, what, renewed, tmp_path):
     with interrupted_after(times, what):
         train(tmp_path / "run", refresh=3)
     run = palimpsest.resume(tmp_path / "run", display=QUIET)
-    assert same(learnt(run), learnt(fresh))
-    assert run.results["cost"]["teacher_passes"] == fresh.results["cost"]["teacher_passes"]
+    assert same(learnt(run), learnt(renewed))
+    assert run.results["cost"]["teacher_passes"] == renewed.results["cost"]["teacher_passes"]
 
 
 def test_what_was_dreamt_is_written_down(tmp_path):
-    run = train(tmp_path / "run", sections={"evaluation": {"samples": 20, "replay": 20}})
+    run = train(tmp_path / "run", sections={"evaluation": {"samples": 20, "replay": 20, "evaluator": {"steps": 10}}})
     seen = {each["source"]: each for each in run.results["tasks"][1]["replay"]}
     assert seen.keys() == {"dreams of old classes", "dreams of new classes"}
     for each in seen.values():

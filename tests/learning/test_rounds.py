@@ -22,7 +22,17 @@ def train(place, **options):
 
 
 def test_it_goes_on_with_its_own_dreams_and_is_measured_after_each_round(tmp_path):
-    run = train(tmp_path / "run", evaluation={"samples": 40, "steps": 2, "long_steps": 0, "denoising": 4, "probe": 30})
+    run = train(
+        tmp_path / "run",
+        evaluation={
+            "samples": 40,
+            "steps": 2,
+            "long_steps": 0,
+            "denoising": 4,
+            "probe": 30,
+            "evaluator": {"steps": 10},
+        },
+    )
     assert [task["classes"] for task in run.results["tasks"]] == [[0, 1, 2], [], []]
     for task in run.results["tasks"]:
         assert {"accuracy", "fid", "accuracy_probe"} <= task["measures"].keys()
