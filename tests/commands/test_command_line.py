@@ -46,6 +46,12 @@ def test_version(run):
     assert run("--version")[1].startswith("palimpsest 0.")
 
 
+def test_a_classifier_alone_is_not_said_to_have_samples(run, experiment):
+    code, out, error = run("train", experiment, "--strategy", "joint", "--set", "learner=classifier")
+    assert code == 0, error
+    assert "accuracy" in out and "samples  " not in out and "report   " in out
+
+
 def test_train_resume_sample_compare(run, experiment, tmp_path):
     code, out, error = run("train", experiment, "--seed", 3, "--teacher-steps", 3)
     assert code == 0, error

@@ -17,7 +17,9 @@ def show(run: object, model: Path | None = None) -> None:
     report = write_report([run.path], run.path / "report.html", defaults=defaults(), force=True)
     last = len(run.results["tasks"])
     typer.echo(f"run      {run.path}\nmodel    {model or run.path / 'models' / f'task_{last}'}")
-    typer.echo(f"samples  {run.path / 'samples' / f'task_{last}.png'}\nreport   {report}")
+    if (sheet := run.path / "samples" / f"task_{last}.png").exists():  # a classifier alone has none
+        typer.echo(f"samples  {sheet}")
+    typer.echo(f"report   {report}")
 
 
 def defaults() -> dict[str, dict[str, object]]:
