@@ -40,7 +40,9 @@ def test_the_gradient_is_that_of_finite_differences(kind):
     """DDGR: ∇ ln p(y | x_t). GUIDE: ∇ ln p(likeliest other | x̂₀(x_t)), back through the denoiser."""
     classifier, denoiser = seeded(Small), seeded(lambda: tiny_denoiser(zero_terminal_snr=False))
     double(classifier, denoiser)
-    guide = ByClassifier(classifier, 2.0) if kind == "own" else ByClassifier(classifier, 2.0, (1, 3), through=True)
+    guide = (
+        ByClassifier(classifier, 2.0) if kind == "own" else ByClassifier(classifier, 2.0, others=(1, 3), through=True)
+    )
     x = torch.randn(2, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) / 2
     y, t, process = torch.tensor([0, 2]), torch.tensor([40, 5]), denoiser.process
 
@@ -71,7 +73,7 @@ def test_guided_samples_are_likelier_what_they_are_guided_towards(number, zero_t
     guides = [
         None,
         ByClassifier(classifier, 1.0),
-        ByClassifier(classifier, 1.0, (number,), through=True),
+        ByClassifier(classifier, 1.0, others=(number,), through=True),
         ByClassifier(classifier, 0.0),
     ]
     drawn = [Sampler("ddim", 5)(denoiser, noise, y=y, guide=guide) for guide in guides]
@@ -81,7 +83,7 @@ def test_guided_samples_are_likelier_what_they_are_guided_towards(number, zero_t
 
 def test_a_classifier_in_training_guides_without_dropout_and_goes_on_training():
     classifier = seeded(lambda: Small(dropout=0.9)).train()
-    guide = ByClassifier(classifier, 1.0, (1,), through=True)
+    guide = ByClassifier(classifier, 1.0, others=(1,), through=True)
     x, y = torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.int64)
     assert torch.equal(guide.likelihood(x, y), guide.likelihood(x, y))
     assert classifier.training
@@ -114,9 +116,22 @@ def test_so_many_pictures_are_not_told_of():
     assert 70 < int((posed.y == 2).sum()) < 130 and torch.equal(posed.y[posed.y < 2], drawn.y[posed.y < 2])
 
 
+@pytest.mark.parametrize("others", [None, (1, 3)])
+def test_classes_that_the_classifier_has_not_learnt_have_no_part_in_it(others):
+    """Their logits have never had a gradient, and may be anything."""
+    classifier = seeded(Small).requires_grad_(False)
+    guide = ByClassifier(classifier, known=(1, 2, 3), others=others)
+    x, y = torch.randn(3, 1, 8, 8), torch.tensor([1, 2, 3])
+    before = guide.likelihood(x, y)
+    classifier.body[-1].bias[0] += 7
+    torch.testing.assert_close(guide.likelihood(x, y), before)
+    classifier.body[-1].bias[1] += 7
+    assert not torch.allclose(guide.likelihood(x, y), before)
+
+
 def test_what_cannot_guide_is_refused():
     with pytest.raises(
-        RequestError, match="guidance towards class 7 was asked of a classifier that has the classes 0 to 3"
+        RequestError, match="guidance towards class 7 was asked of a classifier that knows the classes 0, 1, 2, 3"
     ):
         ByClassifier(Small(), others=(1, 7))
     with pytest.raises(RequestError, match="the scale of guidance is -1"):

@@ -48,11 +48,31 @@ def test_a_score_is_the_mean_error_about_the_noise(joint):
 
 
 def test_a_generator_that_is_told_of_classes_needs_them(told):
-    with pytest.raises(RequestError, match="is told of classes; give the class of each picture"):
+    with pytest.raises(
+        RequestError, match="is told of classes, and none was given; give the class of each picture, of 0, 1, 2, 3"
+    ):
         palimpsest.score(told.path, pictures())
     ones, twos = (palimpsest.score(told.path, pictures(), classes=torch.full((3,), c)) for c in (1, 2))
     assert not torch.equal(ones, twos)
     assert palimpsest.classify(told.path, pictures()).shape == (3, 10)
+
+
+@pytest.mark.parametrize(
+    ("classes", "sentence"),
+    [([0, 1], "2 were given for 3 pictures"), ([0, 1, 7], "has not learnt class 7; legal: 0, 1, 2, 3")],
+)
+def test_classes_that_it_has_not_learnt_are_refused(told, joint, classes, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        palimpsest.score(told.path, pictures(), classes=torch.tensor(classes))
+    with pytest.raises(RequestError, match="is not told of classes"):
+        palimpsest.score(joint.path, pictures(), classes=torch.tensor(classes))
+
+
+def test_a_classifiers_folder_can_be_asked_too(tmp_path):
+    run = palimpsest.train(tiny(learner="classifier"), strategy="finetune", out=tmp_path / "run", display=QUIET)
+    assert palimpsest.classify(run.path / "models" / "task_1", pictures()).shape == (3, 10)
+    with pytest.raises(RequestError, match="pictures are a tensor"):
+        palimpsest.classify(run.path, pictures().numpy())
 
 
 def test_what_cannot_be_asked_is_refused(told, tmp_path):
@@ -61,7 +81,7 @@ def test_what_cannot_be_asked_is_refused(told, tmp_path):
         palimpsest.classify(plain.path, pictures())
     with pytest.raises(RequestError, match=r"of shape \(3, 1, 4, 8\), and the model takes .* = \(N, 1, 8, 8\)"):
         palimpsest.classify(told.path, pictures()[:, :, :4])
-    with pytest.raises(RequestError, match="there are no pictures"):
+    with pytest.raises(RequestError, match="pictures are a tensor"):
         palimpsest.classify(told.path, pictures(0))
     with pytest.raises(RequestError, match="has no model of task 7"):
         palimpsest.classify(told.path, pictures(), task=7)

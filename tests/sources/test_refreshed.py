@@ -24,7 +24,7 @@ def classifier():
 
 
 def source(classifier, every: int, scale: float = 5.0) -> Refreshed:
-    guide = ByClassifier(classifier, scale, (2, 3), through=True)
+    guide = ByClassifier(classifier, scale, others=(2, 3), through=True)
     return Refreshed(Dreams(conditional_denoiser(), Sampler("ddim", 3), classes=(0, 1), guide=guide), every)
 
 

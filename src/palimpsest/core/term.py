@@ -146,6 +146,10 @@ class Phase:
                 f'phase "{self.name}": its part of the descent goes from {first:g} to {last:g}, and such a part lies between '
                 "0 and 1, the beginning before the end."
             )
+        if self.steps < 0:
+            raise RequestError(
+                f'phase "{self.name}" is to have {self.steps} steps; give 0 (as the experiment has it) or more.'
+            )
         sources: dict[str, Source] = {}
         for term in self.terms:
             if sources.setdefault(term.source.name, term.source) != term.source:

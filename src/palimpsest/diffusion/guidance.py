@@ -2,6 +2,7 @@
 the denoiser itself, asked with and without a class (Ho, Salimans 2022, arXiv 2207.12598)."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -11,10 +12,8 @@ from torch import Tensor, nn
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import class_numbers
 from palimpsest.diffusion.denoiser import Denoiser, levels
-from palimpsest.diffusion.process import Process
+from palimpsest.diffusion.process import PURE, Process
 from palimpsest.diffusion.steps import NoiseOf, clamped
-
-LEAST_SIGNAL = 0.02
 
 
 class Guide(Protocol):
@@ -40,11 +39,12 @@ def guided(noise_of: NoiseOf, process: Process, guide: "ByClassifier", y: Tensor
     def noise(x: Tensor, t: Tensor) -> Tensor:
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            said = noise_of(x, t)
+            with nullcontext() if guide.through else torch.no_grad():
+                said = noise_of(x, t)
             seen = clamped(process.clean(x, said, t), clip) if guide.through else x
             (gradient,) = torch.autograd.grad(guide.likelihood(seen, y).sum(), x)
         signal, sigma = process.levels(t)
-        return said.detach() - torch.where(signal > LEAST_SIGNAL, guide.scale * sigma, 0.0) * gradient
+        return said.detach() - torch.where(signal > PURE, guide.scale * sigma, 0.0) * gradient
 
     return noise
 
@@ -97,22 +97,30 @@ class ByClassifier:
     The likeliest of `others` may be another one at each step; the pictures keep the class that they were asked for, and come to lie
     near the border between it and the other.
 
-    scale: s.  others: none given: towards the pictures' own class.
+    scale: s.  known: the classes among which p is, those that the classifier has learnt; none given: all that it has.
+    others: None: towards the pictures' own class.
     through: the classifier looks at the clean picture that the denoiser promises, and not at the noised one as if it were clean.
     """
 
     classifier: nn.Module
     scale: float = 1.0
-    others: tuple[int, ...] = ()
+    known: tuple[int, ...] = ()
+    others: tuple[int, ...] | None = None
     through: bool = False
 
     def __post_init__(self) -> None:
         check_scale(self.scale)
-        known = len(self.classifier.classes)
-        if unknown := [number for number in self.others if not 0 <= number < known]:
+        if self.others is None:
+            return
+        count = len(self.classifier.classes)
+        known = self.known or tuple(range(count))
+        if unknown := [number for number in self.others if number not in known or not 0 <= number < count]:
             raise RequestError(
-                f"guidance towards class {unknown[0]} was asked of a classifier that has the classes 0 to {known - 1}."
+                f"guidance towards class {unknown[0]} was asked of a classifier that knows the classes "
+                f"{', '.join(map(str, known))}."
             )
+        if not self.others:
+            raise RequestError("guidance towards other classes was asked for, and none was named.")
 
     @property
     def asked(self) -> tuple[nn.Module, ...]:
@@ -126,16 +134,17 @@ class ByClassifier:
 
     def likelihood(self, x: Tensor, y: Tensor) -> Tensor:
         """ln p (B,) of pictures x (B, C, H, W), which are being sampled as of classes y int64 (B,)."""
-        said = log_p(self.classifier, x)
-        if not self.others:
+        said = log_p(self.classifier, x, self.known)
+        if self.others is None:
             return said.gather(1, y[:, None])[:, 0]
         return said.index_select(1, class_numbers(self.others, said.device)).amax(1)
 
 
-def log_p(classifier: nn.Module, x: Tensor) -> Tensor:
-    """ln p (B, classes), as in evaluation, also of a classifier in training."""
+def log_p(classifier: nn.Module, x: Tensor, known: tuple[int, ...] = ()) -> Tensor:
+    """ln p (B, classes) among those that are known, as in evaluation, also of a classifier in training."""
     training = classifier.training
     classifier.eval()
-    said = classifier.logits(x).log_softmax(-1)
+    said = classifier.logits(x)
     classifier.train(training)
-    return said
+    among = said.index_select(1, class_numbers(known, said.device)) if known else said
+    return said - among.logsumexp(-1, keepdim=True)

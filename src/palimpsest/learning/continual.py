@@ -100,7 +100,7 @@ def open_task(plan: Plan, progress: Progress, task: Task) -> Now:
     data = Data(task.told.lease(what), plan.flip, views=tuple(views.items()))
     unlabelled = None
     if task.labelled is not None:
-        weak = views.get("logits", Augmentation(()))
+        weak = views.get("logits", Augmentation(("flip",) if plan.flip else ()))
         changed = views | {WEAK: weak, "logits": plan.views.get(STRONG, weak)}
         unlabelled = Unlabelled(Data(task.train.lease(what), plan.flip, "unlabelled", tuple(changed.items())))
     return Now(
@@ -144,15 +144,12 @@ def refresh(
     kept: Sequence[Pool | Refreshed], plan: Plan, phase: Phase, progress: Progress, run: Run, batch: Batch
 ) -> None:
     """Renew, before a step, what is to be renewed by then. While probing, pools stay as they are."""
+    step = progress.work.descent.first + batch.step
     for source in kept:
         if isinstance(source, Refreshed) and source.is_due(batch.step):
             renew(source, batch, progress.machine)
-        elif (
-            isinstance(source, Pool)
-            and plan.lengths is None
-            and source.is_due(progress.work.descent.first + batch.step)
-        ):
-            source.empty()
+        elif isinstance(source, Pool) and plan.lengths is None and source.is_due(step):
+            source.empty(step)
             prepare(source, plan, phase, progress, run)
             run.begin(phase)  # goes on
 
@@ -167,11 +164,7 @@ def address(plan: Plan, phase: Phase, progress: Progress) -> Address:
 def start(plan: Plan, phase: Phase, progress: Progress) -> None:
     """Put the phase's work in hand, going on from a checkpoint where there is one."""
     learner, descent, machine = progress.learners[phase.learner], plan.descent(phase), progress.machine
-    if descent.options.epochs and not pictures_of(phase):
-        raise RequestError(
-            f'phase "{phase.name}" of task {progress.task} draws no real pictures, so its length in epochs is unknown; '
-            "set training.steps in place of training.epochs."
-        )
+    check_length(phase, descent.options, progress.task)
     progress.training = phase.learner
     progress.steps = descent.steps
     progress.work = Work(learner, phase, descent, machine, resumed=progress.step > 0)
@@ -179,10 +172,19 @@ def start(plan: Plan, phase: Phase, progress: Progress) -> None:
     take_up(phase, progress)
 
 
+def check_length(phase: Phase, options: TrainingOptions, task: int) -> None:
+    """Refuse a phase over no real pictures whose length is told in epochs."""
+    if options.epochs and not phase.steps and not pictures_of(phase):
+        raise RequestError(
+            f'phase "{phase.name}" of task {task} draws no real pictures, so its length in epochs is unknown; '
+            "set training.steps in place of training.epochs."
+        )
+
+
 def take_up(phase: Phase, progress: Progress) -> None:
     """Give the work what it goes on from: the checkpoint's, that of the phase before, or the last task's optimizer state."""
     work, carried = progress.work, progress.carried.pop(phase.learner, None)
-    if below(progress.pending, "work."):
+    if below(progress.pending, "meter."):
         work.load(below(progress.pending, "work."))
         progress.meter.load(below(progress.pending, "meter."))
     elif phase.goes_on and carried is None:
@@ -213,9 +215,10 @@ def end(plan: Plan, phase: Phase, progress: Progress) -> None:
 def turn_page(plan: Plan, now: Now, progress: Progress) -> None:
     """The task becomes past, its training data is closed, and the next task is in hand.
 
-    How much its weights matter is measured unless it is the last one, after which nothing is learnt.
+    How much its weights matter is measured unless it is the last one, after which nothing is learnt, or nothing arrived in it.
     """
-    measure = None if progress.task == len(plan.stream) else partial(importance, plan=plan, now=now, progress=progress)
+    idle = progress.task == len(plan.stream) or not now.data.exists
+    measure = None if idle else partial(importance, plan=plan, now=now, progress=progress)
     progress.past = progress.past.after(now, lambda: teachers(plan, progress), measure, (plan.seed,))
     progress.task, progress.phase, progress.step = progress.task + 1, 0, 0
     progress.trained, progress.task_seconds, progress.finished = False, 0.0, []

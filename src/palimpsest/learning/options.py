@@ -67,8 +67,8 @@ class FeatureGANTable(FeatureGANOptions):
     """A generator of features, and how it is trained."""
 
     training: TrainingOptions = Field(
-        TrainingOptions(steps=2000, batch=128, learning_rate=1e-4, betas=(0.5, 0.9), clip_norm=0.0),
-        description="how it descends (published: Adam at 1e-4 with betas 0.5 and 0.9, 501 epochs)",
+        TrainingOptions(steps=2000, batch=128, learning_rate=1e-4, betas=(0.5, 0.999), clip_norm=0.0),
+        description="how it descends (published: Adam at 1e-4 with betas 0.5 and 0.999, 501 epochs)",
     )
 
 

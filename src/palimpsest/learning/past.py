@@ -174,13 +174,15 @@ class Past:
     ) -> Refreshed:
         """What the previous denoiser dreams of past classes, bent towards the likeliest of other `classes` by a classifier
         in training, and drawn anew every so many steps."""
-        guide = ByClassifier(classifier, guidance, classes, through=True) if guidance else None
+        guide = None
+        if guidance and classes:  # in a round there is nothing new to bend towards
+            guide = ByClassifier(classifier, guidance, (*self.classes, *classes), classes, through=True)
         return Refreshed(self.dreams(steps, sampler, guide=guide), every)
 
     def by_classifier(self, scale: float) -> Guide | None:
         """The previous classifier as a guide towards what is asked for; None at scale 0, and before there is one."""
         check_scale(scale)
-        return ByClassifier(self.classifier.learner, scale) if scale and self.classifier.exists else None
+        return ByClassifier(self.classifier.learner, scale, self.classes) if scale and self.classifier.exists else None
 
     def without_classifier(self, scale: float) -> Guide | None:
         """The previous denoiser's own guidance; None at scale 1, where there is none, and before there is a denoiser."""
@@ -236,7 +238,7 @@ class Past:
             past = replace(past, teachers=teachers())
         for kind in set(MEASURES) & self.keeps if importance else ():
             past = replace(past, importances=importance(kind).and_of(self.importances))
-        if "memory" in self.keeps:
+        if "memory" in self.keeps and now.data.exists:
             memory = self.remembered.after(now.data.pictures, self.memory_size, (*address, now.k))
             past = replace(past, remembered=replace(memory, flip=now.data.flip))
         return past

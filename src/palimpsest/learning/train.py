@@ -37,6 +37,5 @@ def train(
 
 
 def pictures_of(phase: Phase) -> int:
-    """How many real pictures an epoch of the phase has: those of its source `data`, or `unlabelled` where that is larger."""
-    real = (len(term.source) for term in phase.present if term.source.name in ("data", "unlabelled"))
-    return max(real, default=0)
+    """How many real pictures an epoch of the phase has: the most that one of its sources has of the task's."""
+    return max((getattr(term.source, "real", 0) for term in phase.present), default=0)

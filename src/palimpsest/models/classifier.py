@@ -79,7 +79,7 @@ class Classifier(nn.Module):
                 f'a classifier was asked for its head "{head}", and it has {", ".join(self.heads)}; '
                 "give the term a target that asks for classes: label, past.classifier.soft()."
             )
-        return drawn.seen_by(head)
+        return drawn.seen_by("logits" if head == "features" else head)
 
 
 def only(logits: Tensor, classes: Sequence[int]) -> Tensor:

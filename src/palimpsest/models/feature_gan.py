@@ -51,7 +51,7 @@ class FeatureGAN(nn.Module):
             asked = questions["generator"]
             frozen = {name: weight.detach() for name, weight in self.critic.named_parameters()}
             made = self.make(asked.views["codes"], asked.y)
-            said["generator"] = -functional_call(self.critic, frozen, (self.with_class(made, asked.y),))[:, 0]
+            said["generator"] = -functional_call(self.critic, frozen, (self.with_class(made, asked.y),))[:, 0].float()
         return said
 
     def make(self, codes: Tensor, y: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ class FeatureGAN(nn.Module):
         with torch.no_grad():
             made = self.make(asked.views["codes"], asked.y)
         share = asked.views["shares"][:, None]
-        real, false = (self.critic(self.with_class(each, asked.y))[:, 0] for each in (asked.x, made))
+        real, false = (self.critic(self.with_class(each, asked.y))[:, 0].float() for each in (asked.x, made))
         return false - real + self.options.penalty * self.penalty(share * asked.x + (1 - share) * made, asked.y)
 
     def penalty(self, between: Tensor, y: Tensor) -> Tensor:

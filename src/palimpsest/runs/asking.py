@@ -44,8 +44,7 @@ def score(
     place: a run directory, or a diffusers pipeline folder.  classes: int64 (N,), for a generator that is told of them.
     """
     generator = open_model(Path(place), task, "noise", pictures, device)
-    if generator.conditional and classes is None:
-        raise RequestError(f"the generator in {place} is told of classes; give the class of each picture as `classes`.")
+    check_classes(generator.told_of if generator.conditional else (), classes, len(pictures))
 
     def error(x: Tensor, first: int) -> Tensor:
         y = None if classes is None else classes[first : first + len(x)].to(x.device)
@@ -56,6 +55,10 @@ def score(
 
 def open_model(place: Path, task: int | None, head: str, pictures: Tensor, device: str) -> nn.Module:
     """The learner that answers to a head, on the device; refuses pictures that are not of its shape."""
+    if not isinstance(pictures, Tensor) or pictures.dim() != 4 or not len(pictures):
+        raise RequestError(
+            "pictures are a tensor (N, C, H, W) of one or more, in [-1, 1]; torch.from_numpy makes one of an array."
+        )
     found = offering(open_learners(model_of(place, task)), head)
     if found is None:
         raise RequestError(f"{place} holds {LACKING[head]}; give a run whose strategy or [classifier] trains one.")
@@ -67,11 +70,25 @@ def open_model(place: Path, task: int | None, head: str, pictures: Tensor, devic
     return found.to(find_device(device))
 
 
+def check_classes(told_of: tuple[int, ...], classes: Tensor | None, count: int) -> None:
+    """Refuse classes that a generator cannot be asked with. told_of: those that it has learnt; none: it is told of none."""
+    if not told_of:
+        if classes is not None:
+            raise RequestError("the generator is not told of classes; leave `classes` out.")
+        return
+    legal = ", ".join(map(str, told_of))
+    if classes is None or len(classes) != count:
+        given = "none was given" if classes is None else f"{len(classes)} were given for {count} pictures"
+        raise RequestError(
+            f"the generator is told of classes, and {given}; give the class of each picture, of {legal}."
+        )
+    if wrong := sorted(set(classes.tolist()) - set(told_of)):
+        raise RequestError(f"the generator has not learnt class {wrong[0]}; legal: {legal}.")
+
+
 def in_batches(say: Callable[[Tensor, int], Tensor], pictures: Tensor, device: str) -> Tensor:
     """What is said about all pictures, a batch at a time; `say` is told where the batch begins."""
-    parts = [
-        pictures[first : first + BATCH].float().to(find_device(device)) for first in range(0, len(pictures), BATCH)
-    ]
-    if not parts:
-        raise RequestError("there are no pictures; give one or more.")
-    return torch.cat([say(x, number * BATCH).float().cpu() for number, x in enumerate(parts)])
+    place, said = find_device(device), []
+    for first in range(0, len(pictures), BATCH):
+        said.append(say(pictures[first : first + BATCH].float().to(place), first).float().cpu())
+    return torch.cat(said)

@@ -9,10 +9,10 @@ from torch import nn
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError, unknown
-from palimpsest.core.term import Phase, Strategy
+from palimpsest.core.term import Phase, Strategy, Term
 from palimpsest.diffusion.process import make_process
 from palimpsest.diffusion.schedulers import export_scheduler
-from palimpsest.learning.continual import Plan, open_task
+from palimpsest.learning.continual import Plan, check_length, open_task
 from palimpsest.learning.course import Course
 from palimpsest.learning.devices import Machine, ahead_for, find_machine
 from palimpsest.learning.past import Past
@@ -73,6 +73,8 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
         given[0].untold = experiment.diffusion.untold if given[0].null is not None else 0.0
     label_seed = experiment.stream.label_seed
     stream = with_labels(stream, experiment.stream.labels, experiment.seed if label_seed is None else label_seed)
+    if experiment.stream.rounds and not stream.has_rounds:  # a third party's
+        stream = stream.with_rounds(experiment.stream.rounds)
     stream = stream.to(machine.device)
     machine = replace(machine, ahead=ahead_for(experiment.engine, machine.device, stream.shape))
     function = strategy or catalog.load(experiment.strategy.name)
@@ -163,10 +165,18 @@ def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
         now = open_task(plan, replace(progress, past=behind), present)
         for course in plan.courses:
             for phase in rehearsed(course.phases(now, behind), teachers, now.k):
+                check_length(phase, plan.training[phase.learner], now.k)
                 batch = Batch(plan.training[phase.learner].batch, ahead=machine.ahead, world=machine.world)
                 for term in phase.present:
+                    check_alone(term, machine)
                     chunk_steps(term.source, batch)  # refuses what does not fit into memory
         now.close()
+
+
+def check_alone(term: Term, machine: Machine) -> None:
+    """Refuse, among several processes, a source that has to be drawn by one."""
+    if machine.world > 1 and getattr(term.source, "alone", False):
+        raise RequestError(f"{term.name} is not for several processes; start one, without torchrun.")
 
 
 def rehearsed(made: Phase | Generator, teachers: Mapping[str, Teacher], k: int) -> Iterator[Phase]:
@@ -178,6 +188,11 @@ def rehearsed(made: Phase | Generator, teachers: Mapping[str, Teacher], k: int) 
         if not phase.present:
             raise RequestError(
                 f'the strategy has nothing to learn from: its phase "{phase.name}" has no terms at k = {k}.'
+            )
+        if all(term.every > 1 for term in phase.present):
+            raise RequestError(
+                f'the terms of phase "{phase.name}" count in some steps only, and in others there is nothing to learn from; let '
+                "one of them count in every step."
             )
         if phase.learner not in teachers:
             raise unknown("learner of a phase", phase.learner, teachers)

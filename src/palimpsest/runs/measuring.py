@@ -187,12 +187,14 @@ class Measurer:
         if not options.probe or generator.conditional or not isinstance(generator.network, UNet2DModel):
             return
         batch, network = options.batch, generator.network
-        test = joined([earlier.test for earlier in self.yardstick.seen(task)])
+        test, training = joined([earlier.test for earlier in self.yardstick.seen(task)]), self.yardstick.probed(task)
+        if not len(test) or len(training.labels.unique()) < 2:  # nothing to tell apart
+            return
 
         def seen(x: Tensor) -> Tensor:
             return torch.cat([features(network, part) for part in x.split(batch)])
 
-        found.measures["accuracy_probe"] = linear_probe(seen, self.yardstick.probed(task), test, self.machine.device)
+        found.measures["accuracy_probe"] = linear_probe(seen, training, test, self.machine.device)
 
     def of_classifier(self, found: Found, task: Task, classifier: nn.Module) -> None:
         """Accuracy on the test pictures of the tasks seen so far: of all, of each task, of each class."""

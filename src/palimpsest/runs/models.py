@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from palimpsest.core.errors import RequestError
-from palimpsest.models.classifier import Classifier, open_classifier, save_classifier
+from palimpsest.models.classifier import STEM, Classifier, open_classifier, save_classifier
 from palimpsest.models.joint import Joint, save_head, with_head
 from palimpsest.runs.folder import open_folder
 from palimpsest.runs.measuring import offering
@@ -33,7 +33,7 @@ def save_learners(
 
 def model_of(place: Path, task: int | None) -> Path:
     """The folder of a run's model after a task, by default the last one; a folder that is itself a model."""
-    if (place / "model_index.json").exists():
+    if (place / "model_index.json").exists() or (place / f"{STEM}.json").exists():
         if task is not None:
             raise RequestError(f"{place} is one model and not a run, so it has no task {task}; leave --task out.")
         return place

@@ -50,7 +50,6 @@ class Recorder:
         self.engine = assembly.experiment.engine
         self.tasks: list[dict] = []
         self.replayed: list[dict] = []
-        self.dreamt: dict[str, dict] = {}
         self.pictures, self.saved_at = 0, time.monotonic()
         self.mark = self.logged_at = time.monotonic()
 
@@ -80,8 +79,9 @@ class Recorder:
             due = getattr(source, "classes", ()) or tuple(dict.fromkeys(progress.past.classes))
             seen = self.measurer.of_replay(source, due, address)
             if seen:
-                dreamt = self.dreamt.get(source.name, {})
-                self.report_replay({"source": source.name, "learner": phase.learner, **seen, **dreamt})
+                self.report_replay(
+                    {"source": source.name, "learner": phase.learner, **seen, **getattr(source, "record", {})}
+                )
         taken([*progress.learners.values(), *progress.teachers])  # looking is not training: these passes do not count
 
     def report_replay(self, seen: dict) -> None:
@@ -96,6 +96,8 @@ class Recorder:
 
     def begin_dreams(self, pool: Pool) -> None:
         """A pool is going to be filled, or goes on being filled."""
+        self.tick()
+        self.display.end()  # of the steps, where it is dreamt anew on the way
         kept = pool.kept.accepted
         self.display.begin_dreams(pool.name, pool.wanted, 0 if kept is None else int(kept.sum()))
         self.mark = time.monotonic()
@@ -114,7 +116,6 @@ class Recorder:
         self.tick()
         self.display.end()
         record, names = pool.record, self.assembly.stream.class_names
-        self.dreamt[pool.name] = record
         self.write("dreamt", source=pool.name, **record)
         if record["empty"]:
             empty = ", ".join(names[c] for c in record["empty"])

@@ -34,6 +34,11 @@ class Part:
         return self.source.name
 
     @property
+    def real(self) -> int:
+        """Real pictures of an epoch."""
+        return getattr(self.source, "real", 0)
+
+    @property
     def gives(self) -> frozenset[str]:
         return self.source.gives
 
@@ -44,6 +49,11 @@ class Part:
     @property
     def is_synthetic(self) -> bool:
         return getattr(self.source, "is_synthetic", False)
+
+    @property
+    def record(self) -> dict:
+        """What is to be written down of the source, where that is anything."""
+        return getattr(self.source, "record", {})
 
     @property
     def classes(self) -> tuple[int, ...]:

@@ -36,6 +36,11 @@ class Data:
     def exists(self) -> bool:
         return len(self.pictures) > 0
 
+    @property
+    def real(self) -> int:
+        """Pictures of an epoch."""
+        return len(self)
+
     def draw(self, batch: Batch) -> Images:
         """The pictures at positions start ... start + size of an endless row of shuffled epochs."""
         rows = self.rows(batch)
@@ -75,6 +80,11 @@ class Unlabelled:
     @property
     def exists(self) -> bool:
         return self.data.exists
+
+    @property
+    def real(self) -> int:
+        """As the data's."""
+        return self.data.real
 
     def draw(self, batch: Batch) -> Images:
         """As the data's, but for the labels."""

@@ -27,6 +27,11 @@ class Featured:
         return self.source.name
 
     @property
+    def real(self) -> int:
+        """Real pictures of an epoch."""
+        return getattr(self.source, "real", 0)
+
+    @property
     def exists(self) -> bool:
         return self.classifier is not None and self.source.exists
 

@@ -126,11 +126,11 @@ class Pool:
         """Whether it is to be dreamt anew for this step of the descent."""
         return bool(self.every) and step // self.every != self.kept.number
 
-    def empty(self) -> None:
-        """Make room for the next filling, which dreams other pictures."""
+    def empty(self, step: int) -> None:
+        """Make room for the next filling, which dreams other pictures, at this step of the descent."""
         kept = self.kept
         kept.pixels = kept.labels = kept.opinions = kept.accepted = None
-        kept.drawn, kept.closed, kept.number = 0, False, kept.number + 1
+        kept.drawn, kept.closed, kept.number = 0, False, step // self.every
 
     @torch.no_grad()
     def dream(self, random: Numbers, rows: int) -> tuple[Tensor, Tensor]:

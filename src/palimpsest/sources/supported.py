@@ -14,16 +14,22 @@ from palimpsest.core.term import SUPPORTED, Source
 class Supported:
     """Pictures without labels, each in the view of the logits and in a weaker one, and labelled pictures that support them.
 
-    Among many processes each one looks for neighbours among its own rows of the support.
+    Neighbours are looked for among all of the support, so that it is not for several processes, which have a part each.
     """
 
     queries: Source
     support: Source
     gives: ClassVar[frozenset[str]] = frozenset({SUPPORTED})
+    alone: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
         return f"{self.queries.name} beside {self.support.name}"
+
+    @property
+    def real(self) -> int:
+        """Real pictures of an epoch."""
+        return getattr(self.queries, "real", 0)
 
     @property
     def exists(self) -> bool:

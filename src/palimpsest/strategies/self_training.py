@@ -1,5 +1,6 @@
 """Self-training: a joint model goes on with nothing but its own dreams, to see what becomes of it."""
 
+from palimpsest.core.errors import RequestError
 from palimpsest.core.term import Phase, Term
 from palimpsest.strategies import strategy
 from palimpsest.strategies.taught import Taught
@@ -42,6 +43,11 @@ def self_training(
     if not past.joint.exists:
         return Phase("joint", [Term(now.data, true_noise), Term(now.data, label, alpha)])
     dials = {"most": most, "views": now.data.views}
+    if now.data.exists and set(now.classes) - set(past.classes):
+        raise RequestError(
+            f"self_training learns from pictures in its first task alone, and task {now.k} brings new ones; give it one task, and "
+            "stream.rounds."
+        )
     pool = past.joint.pool(past.classes, per_class, teacher_steps, teacher_sampler, "average", "average", **dials)
     teacher = past.joint.using("average")
     taught = Taught(pool, 1.0, teacher.noise, teacher.soft(temperature), weight=2.0)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, class_numbers
 from palimpsest.core.term import SUPPORTED
 
@@ -18,8 +19,9 @@ LEAST = 1e-8  # of a probability whose logarithm is taken
 
 def soft_neighbours(queries: Tensor, support: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """p(q) = softmax(cos(q, S) / τ) Y: probabilities (N, C) of queries (N, D) from support (M, D) with labels (M, C)."""
-    cosine = functional.normalize(queries, dim=1) @ functional.normalize(support, dim=1).T
-    return (cosine / temperature).softmax(1) @ labels
+    with torch.autocast(queries.device.type, enabled=False):  # an error of a cosine counts 1/τ times
+        queries, support = (functional.normalize(each.float(), dim=1) for each in (queries, support))
+        return (queries @ support.T / temperature).softmax(1) @ labels
 
 
 def smoothed(y: Tensor, classes: tuple[int, ...], smoothing: float) -> Tensor:
@@ -29,8 +31,16 @@ def smoothed(y: Tensor, classes: tuple[int, ...], smoothing: float) -> Tensor:
 
 def sharpened(p: Tensor, temperature: float) -> Tensor:
     """p^(1/T), brought back to a sum of 1."""
-    sharp = p.clamp(min=LEAST) ** (1 / temperature)
-    return sharp / sharp.sum(1, keepdim=True)
+    return (p.clamp(min=LEAST).log() / temperature).softmax(1)
+
+
+def check(temperature: float, smoothing: float, **above: float) -> None:
+    """Refuse numbers that are out of range; `above` are those that have to lie above 0, too."""
+    for name, value in {"temperature": temperature, **above}.items():
+        if not 0 < value < float("inf"):
+            raise RequestError(f"{name} of neighbours is {value:g}, and it is a number above 0.")
+    if not 0 <= smoothing <= 1:
+        raise RequestError(f"smoothing of labels is {smoothing:g}, and it goes from 0 to 1.")
 
 
 def cut(features: Tensor, question: Images) -> tuple[Tensor, Tensor, Tensor]:
@@ -58,6 +68,11 @@ class Neighbours:
     needs: ClassVar[frozenset[str]] = frozenset({SUPPORTED})
     exists: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        check(self.temperature, self.smoothing, sharpening=self.sharpening)
+        if not 0 <= self.me_max < float("inf"):
+            raise RequestError(f"me_max is {self.me_max:g}, and it is a number from 0.")
+
     def answer(self, question: Images) -> Tensor:
         """The labels of the support, (M, C)."""
         return smoothed(question.y, self.classes, self.smoothing)
@@ -68,7 +83,7 @@ class Neighbours:
         p = [soft_neighbours(view, support, wanted, self.temperature).clamp(min=LEAST) for view in (first, second)]
         sharp = [sharpened(each, self.sharpening) for each in p]
         crossed = [-(sharp[1 - n].detach() * p[n].log()).sum(1) for n in (0, 1)]
-        mean = torch.cat(sharp).mean(0)
+        mean = torch.cat(sharp).mean(0).clamp(min=LEAST)
         return (crossed[0] + crossed[1]) / 2 + self.me_max * (mean * mean.log()).sum()
 
 
@@ -86,6 +101,9 @@ class TaughtNeighbours:
     name: str = "teacher.neighbours"
     head: ClassVar[str] = "features"
     needs: ClassVar[frozenset[str]] = frozenset({SUPPORTED})
+
+    def __post_init__(self) -> None:
+        check(self.temperature, self.smoothing)
 
     @property
     def exists(self) -> bool:
