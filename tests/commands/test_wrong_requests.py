@@ -33,7 +33,7 @@ BAD = [
     ("train --set denoiser.norm_num_groups=7", "does not divide the width"),
     ("train --set denoiser.down_block_types=['DownBlok2D','DownBlock2D']", 'Did you mean "DownBlock2D"?'),
     ("train --teacher-steps 0", "0 sampling steps were asked"),
-    ("train --strength -1", "its weight is -0.5, and a weight is a number from 0"),
+    ("train --strength -1", "its weight is -0.8, and a weight is a number from 0"),
     ("train --strength nan", "its weight is nan, and a weight is a number from 0"),
     ("train --set training.learning_rate=inf", "finite number"),
     ("train --set learner=foo", 'unknown learner "foo"'),

@@ -92,6 +92,14 @@ def test_a_record_of_classes_that_the_network_has_not_is_refused(whole, tmp_path
     (model / "classes.json").write_text('{"learnt": {"99": "x"}, "null": null}')
     with pytest.raises(RequestError, match="classes.json names class 99, and the network has 10 embeddings"):
         open_learners(model)
+    for record in (
+        '{"learnt": {}, "null": null}',
+        '{"learnt": {"1": "a", "2": "a"}, "null": null}',
+        '{"learnt": {"1": "a"}, "null": "9"}',
+    ):
+        (model / "classes.json").write_text(record)
+        with pytest.raises(RequestError, match="classes.json is damaged"):
+            open_learners(model)
     (model / "classes.json").write_text("[]")
     with pytest.raises(RequestError, match="classes.json cannot be read"):
         open_learners(model)
@@ -121,6 +129,11 @@ def test_what_stands_for_no_class_is_saved_and_is_no_class(guided):
         distil(guided.path.parent / "again", 2.0, 0.2)
     run = palimpsest.resume(guided.path.parent / "again", display=QUIET)
     assert same(open_learners(run.path / "models" / "task_2")["denoiser"], denoiser)
+
+
+def test_classes_are_left_untold_where_there_are_any(tmp_path):
+    with pytest.raises(RequestError, match="diffusion.untold is 0.2, and the denoiser is not told of classes"):
+        palimpsest.train(tiny(diffusion={"steps": 100, "untold": 0.2}), out=tmp_path / "run", display=QUIET)
 
 
 def test_guidance_needs_a_denoiser_that_goes_without(tmp_path):

@@ -13,6 +13,7 @@ from palimpsest.sources import Memory
 from palimpsest.streams.pictures import Pictures
 from tests.tiny import tiny_denoiser
 
+CPU = Machine(torch.device("cpu"))
 META = Machine(torch.device("meta"))
 
 
@@ -29,9 +30,19 @@ def test_a_restored_run_lies_on_its_device():
 
 def test_a_meter_goes_on_where_its_losses_are():
     meter = Meter(["a"], META)
-    meter.load({"sums": torch.zeros(1), "first_bad": torch.full((1,), -1), "count": torch.tensor(3)})
+    meter.load({"sums": torch.zeros(1), "first_bad": torch.full((1,), -1), "counts": torch.tensor([3])})
     meter.add({"a": torch.zeros((), device="meta")}, 4)
-    assert meter.sums.device.type == "meta" and meter.count == 4
+    assert meter.sums.device.type == "meta" and meter.counts == [4]
+
+
+def test_a_term_that_counts_every_so_many_steps_has_the_mean_of_those():
+    meter = Meter(["a", "b", "c"], CPU)
+    for step in range(4):
+        parts = {"a": torch.tensor(float(step))} | ({"b": torch.tensor(10.0 + step)} if step % 3 == 0 else {})
+        meter.add(parts, step)
+    assert meter.read() == {"a": 1.5, "b": 11.5}, "what did not count at all is absent, and not 0"
+    meter.add({"a": torch.tensor(7.0)}, 4)
+    assert meter.read() == {"a": 7.0}
 
 
 def test_a_device_that_is_not_there_is_refused():

@@ -27,3 +27,13 @@ def test_it_learns_from_all_pictures_and_keeps_a_few_labelled_ones(tmp_path):
         train(tmp_path / "again")
     again = palimpsest.resume(tmp_path / "again", display=QUIET)
     assert same(*(open_learners(each.path / "models" / "task_2")["classifier"] for each in (run, again)))
+
+
+def test_an_epoch_is_one_of_all_pictures(tmp_path):
+    """Of some 290 training pictures of two digits, and not of the 8 that have a label."""
+    tables = tiny(
+        stream={"name": "digits", "tasks": [[0, 1]], "labels": 4}, classifier={"training": {"epochs": 1, "batch": 16}}
+    )
+    run = palimpsest.train(tables, strategy="nncsl", memory_size=4, out=tmp_path / "run", display=QUIET)
+    events = map(json.loads, (run.path / "events.jsonl").read_text().splitlines())
+    assert 15 < max(event["step"] for event in events if event["event"] == "step") < 25

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from safetensors import safe_open
 
 import palimpsest
 from palimpsest.core.errors import RequestError
@@ -66,3 +67,33 @@ def test_a_generator_may_go_on_alone_and_fine_tuning_has_nothing_to_learn_from(t
     with pytest.raises(RequestError, match="nothing to learn from"):
         palimpsest.train(tables, strategy="finetune", out=tmp_path / "none", display=QUIET)
     assert not (tmp_path / "none").exists()
+
+
+def test_a_memory_keeps_what_it_has_when_nothing_arrives(tmp_path):
+    tables = tiny(stream=STREAM)
+    run = palimpsest.train(tables, strategy="experience_replay", memory_size=12, out=tmp_path / "run", display=QUIET)
+    newest = sorted((run.path / "checkpoints").iterdir())[-1]
+    with safe_open(newest / "state.safetensors", "pt") as state:
+        assert len(state.get_tensor("memory.0.labels")) == 12 and "memory.1.labels" not in state.keys()
+
+
+@pytest.mark.parametrize("strategy", ["ewc", "rank1_ewc", "gfr", "guide"])
+def test_what_needs_pictures_goes_without_them(strategy, tmp_path):
+    """Importance is not measured in a round, features are not learnt, and there is nothing new to bend dreams towards."""
+    tables = tiny(
+        stream={"name": "digits", "tasks": [[0, 1], [2, 3]], "rounds": 2},
+        classifier={"training": {"steps": 3, "batch": 8}},
+        feature_gan={"codes": 4, "hidden": 8, "training": {"steps": 3, "batch": 8}},
+    )
+    options = {"guide": {"teacher_steps": 2, "guided_steps": 2}, "gfr": {}}.get(
+        strategy, {"beside": "generative_replay"}
+    )
+    run = palimpsest.train(tables, strategy=strategy, out=tmp_path / "run", display=QUIET, **options)
+    assert run.results["finished"] and len(run.results["tasks"]) == 4
+
+
+def test_rounds_in_epochs_are_refused_before_the_first_task(tmp_path):
+    tables = tiny(stream=STREAM, training={"steps": 0, "epochs": 1})
+    with pytest.raises(RequestError, match="draws no real pictures, so its length in epochs is unknown"):
+        palimpsest.train(tables, strategy="generative_distillation", out=tmp_path / "run", display=QUIET)
+    assert not (tmp_path / "run").exists()

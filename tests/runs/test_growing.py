@@ -47,7 +47,7 @@ def test_its_embeddings_grow_and_the_old_ones_stay(model, pictures, tmp_path):
     torch.testing.assert_close(new[:10], old[:10])
     torch.testing.assert_close(new[11], old[10])
     record = json.loads((tmp_path / "new" / "classes.json").read_text())
-    assert record == {"learnt": {"0": "0", "1": "1", "2": "2", "3": "3", "10": "four"}, "null": 11}
+    assert record == {"learnt": {"0": "0", "1": "1", "2": "2", "3": "3", "10": "four"}, "null": 11, "untold": 0.2}
     taught = open_pipeline(tmp_path / "new")[0]
     assert taught.told_of == (0, 1, 2, 3, 10) and taught.null == 11
     assert DDIMPipeline.from_pretrained(tmp_path / "new").unet.config.num_class_embeds == 12
@@ -62,3 +62,18 @@ def test_interrupted_it_ends_the_same(model, pictures, tmp_path):
     palimpsest.resume(tmp_path / "new" / "run", display=QUIET)
     ours, theirs = (open_learners(tmp_path / name)["denoiser"] for name in ("new", "whole"))
     assert same(ours, theirs)
+
+
+def test_it_is_measured_on_data_by_the_names_of_their_classes(model, pictures, tmp_path):
+    """ "3" and "four" are the first and the second folder, and the model's classes 3 and 10."""
+    options = {"teacher_steps": 2, "reuse": 1, "set": QUICK, "display": QUIET}
+    run = palimpsest.update(model, data=pictures, out=tmp_path / "new", **options)
+    few = {"evaluation.samples": 20, "evaluation.steps": 2, "evaluation.long_steps": 0, "evaluation.evaluator.steps": 5}
+    few |= {"evaluation.reference": "all", "evaluation.memorisation": 0, "stream.test_share": 0.2}
+    for place, data in ((run.path, None), (tmp_path / "new", pictures)):
+        found = palimpsest.evaluate(place, data=data, set=few, display=QUIET)
+        assert found["class_names"][3] == "3" and found["class_names"][10] == "four"
+        assert "fid" in found["tasks"][0]["measures"], place
+    (pictures / "four").rename(pictures / "five")
+    with pytest.raises(palimpsest.RequestError, match="the data's 3, five"):
+        palimpsest.evaluate(tmp_path / "new", data=pictures, set=few, display=QUIET)

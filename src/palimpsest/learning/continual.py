@@ -1,84 +1,30 @@
 """The loop over tasks."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
-
-from torch import nn
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import WEAK
 from palimpsest.core.random import Address
 from palimpsest.core.term import Phase, Term
-from palimpsest.learning.course import Course, phases
+from palimpsest.learning.course import phases
 from palimpsest.learning.filling import fill, keeping, pretend, renew, take_over
 from palimpsest.learning.fisher import MEASURES
 from palimpsest.learning.meter import Meter
 from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.past import Now
+from palimpsest.learning.plan import Plan, Run
 from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.teacher import Teacher, frozen
-from palimpsest.learning.train import Journal, pictures_of, train
-from palimpsest.learning.work import Descent, Work, below
+from palimpsest.learning.train import pictures_of, train
+from palimpsest.learning.work import Work, below
 from palimpsest.sources import Data, Pool, Refreshed, Unlabelled
 from palimpsest.sources.augment import Augmentation
-from palimpsest.streams.stream import Stream, Task
+from palimpsest.streams.stream import Task
 from palimpsest.targets.weights import Importance
 
 STRONG = "strong"
-
-
-class Run(Journal, Protocol):
-    """What the loop needs of a run directory."""
-
-    def begin(self, phase: Phase) -> None:
-        """A phase begins, or goes on after an interruption."""
-
-    def begin_dreams(self, pool: Pool) -> None:
-        """A pool is going to be filled, or goes on being filled."""
-
-    def after_dreams(self, pool: Pool) -> None:
-        """A batch has been dreamt for a pool."""
-
-    def end_dreams(self, pool: Pool) -> None:
-        """The pool is complete."""
-
-    def save(self) -> None:
-        """Write a checkpoint of the progress."""
-
-    def measure(self, task: Task, learners: Mapping[str, nn.Module]) -> None:
-        """Take the measures of a task that has been learnt."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What does not change in a run.
-
-    courses: the strategy, and before it the one for the learner that is trained beside its own, if there is one.
-    training: how each learner descends, by name.  build: makes a learner by name, with its initial weights.
-    views: augmented views of real pictures, by head; "strong" is that of the logits where a picture has no label.
-    lengths: steps of each phase by learner, 0 where it is not named, in place of all that is asked for: to probe what a
-        step costs.
-    """
-
-    stream: Stream
-    courses: Sequence[Course]
-    training: Mapping[str, TrainingOptions]
-    flip: bool
-    seed: int
-    build: Callable[[str], nn.Module] | None = None
-    views: Mapping[str, Augmentation] = field(default_factory=dict)
-    lengths: Mapping[str, int] | None = None
-
-    def descent(self, phase: Phase) -> Descent:
-        """How a phase descends."""
-        options = self.training[phase.learner]
-        if self.lengths is None:
-            return Descent.of(phase, options, pictures_of(phase))
-        steps = self.lengths.get(phase.learner, 0)
-        return Descent(options.model_copy(update={"steps": steps, "epochs": 0}), 0, steps, steps)
 
 
 def continual(plan: Plan, progress: Progress, run: Run) -> None:

@@ -10,12 +10,14 @@ from torch import nn
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.term import Phase, Strategy, Term
+from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.process import make_process
 from palimpsest.diffusion.schedulers import export_scheduler
-from palimpsest.learning.continual import Plan, check_length, open_task
+from palimpsest.learning.continual import check_length, open_task
 from palimpsest.learning.course import Course
 from palimpsest.learning.devices import Machine, ahead_for, find_machine
 from palimpsest.learning.past import Past
+from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.runs.config import Experiment, strategy_beside
@@ -23,7 +25,7 @@ from palimpsest.runs.growing import taught_new_classes
 from palimpsest.runs.learners import BUILDERS, build_learner, build_learners
 from palimpsest.runs.pipelines import Pipeline, open_pipeline
 from palimpsest.runs.trackers import check_tracker
-from palimpsest.sources import Memory
+from palimpsest.sources import Memory, Part
 from palimpsest.sources.ahead import chunk_steps
 from palimpsest.sources.augment import Augmentation
 from palimpsest.strategies import catalog
@@ -70,7 +72,7 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
         stream = open_stream(options, experiment.seed, machine.device)
     if given and given[0].conditional:
         stream = taught_new_classes(given[0], given[1].classes, stream, experiment.seed)
-        given[0].untold = experiment.diffusion.untold if given[0].null is not None else 0.0
+        given[0].untold = experiment.diffusion.untold or given[1].untold
     label_seed = experiment.stream.label_seed
     stream = with_labels(stream, experiment.stream.labels, experiment.seed if label_seed is None else label_seed)
     if experiment.stream.rounds and not stream.has_rounds:  # a third party's
@@ -89,6 +91,7 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
             f"the model in {experiment.model} is a {kind}, and strategy {function.__name__} trains the {names[0]}; choose one "
             f"that trains a {kind}, such as {TEACHING[kind]}."
         )
+    check_untold(experiment, names, given[0] if given else None)
     built = build_learners(names, experiment, stream, teachers)
     learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
     past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
@@ -160,23 +163,54 @@ def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
     """Ask the strategy for its phases as in the first task and the last, so that what is wrong is known before a run begins."""
     task, last, machine = plan.stream.tasks[0], plan.stream.tasks[-1], progress.machine
     teachers = {name: Teacher(learner) for name, learner in progress.learners.items()}
-    later = replace(past, count=past.count + 1, classes=past.classes + task.classes, teachers=teachers)
-    for behind, present in ((past, task), (later, last)):
+    before = plan.stream.tasks[:-1] or (task,)
+    classes = tuple(number for each in before for number in each.classes)
+    later = replace(past, count=past.count + len(before), classes=past.classes + classes, teachers=teachers)
+    if "memory" in past.keeps:
+        later = replace(later, remembered=past.remembered.after(task.told, past.memory_size, ("rehearsal",)))
+    for behind, present in ((past, task), (later.with_everything([task.told]), last)):
         now = open_task(plan, replace(progress, past=behind), present)
         for course in plan.courses:
             for phase in rehearsed(course.phases(now, behind), teachers, now.k):
                 check_length(phase, plan.training[phase.learner], now.k)
-                batch = Batch(plan.training[phase.learner].batch, ahead=machine.ahead, world=machine.world)
+                rows = plan.training[phase.learner].batch
+                batch = Batch(rows, address=(0,), ahead=machine.ahead, world=machine.world)
                 for term in phase.present:
                     check_alone(term, machine)
+                    check_rows(term, batch)
                     chunk_steps(term.source, batch)  # refuses what does not fit into memory
         now.close()
+
+
+def check_untold(experiment: Experiment, learners: Sequence[str], given: Denoiser | None) -> None:
+    """Refuse to leave classes untold where nobody is told of any, or where the given model has no embedding for that."""
+    if not experiment.diffusion.untold:
+        return
+    if "conditional_denoiser" not in learners:
+        raise RequestError(
+            f"diffusion.untold is {experiment.diffusion.untold:g}, and the {learners[-1]} is not told of classes; leave it at 0."
+        )
+    if given and given.null is None:
+        raise RequestError(
+            f"diffusion.untold is {experiment.diffusion.untold:g}, and the model in {experiment.model} has no embedding for no "
+            "class; leave it at 0."
+        )
 
 
 def check_alone(term: Term, machine: Machine) -> None:
     """Refuse, among several processes, a source that has to be drawn by one."""
     if machine.world > 1 and getattr(term.source, "alone", False):
         raise RequestError(f"{term.name} is not for several processes; start one, without torchrun.")
+
+
+def check_rows(term: Term, batch: Batch) -> None:
+    """Refuse a part of the batch in which there is not a single row."""
+    source = term.source
+    if isinstance(source, Part) and not batch.part(source.first, source.last).size:
+        raise RequestError(
+            f"{term.name}: of a batch of {batch.size}, its share of {source.last - source.first:.3g} is no row at all; raise "
+            "training.batch."
+        )
 
 
 def rehearsed(made: Phase | Generator, teachers: Mapping[str, Teacher], k: int) -> Iterator[Phase]:

@@ -24,6 +24,7 @@ from palimpsest.runs.findings import measured, summarised, task_entry
 from palimpsest.runs.folder import RunFolder, open_folder
 from palimpsest.runs.measuring import Measurer, offering
 from palimpsest.runs.models import open_learners
+from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.yardstick import make_yardstick
 from palimpsest.streams.open import open_stream
@@ -49,6 +50,15 @@ class Subject:
         if not learners:
             raise RequestError(f"{self.place} holds neither a generator nor a classifier.")
         return learners
+
+    @property
+    def names(self) -> list[str]:
+        """Of the classes that a generator is told of, by number, where there is one; those that it has not learnt have made-up ones."""
+        generator = offering(self.first, "noise")
+        if generator is None or not generator.conditional:
+            return []
+        learnt = open_pipeline(self.models[max(self.models)])[1].classes
+        return [learnt.get(number, f"class {number}") for number in range(max(learnt) + 1)]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -98,6 +108,7 @@ def evaluate(
     machine = find_machine(subject.experiment.engine)
     options = fitting(subject.experiment.stream, subject.shape)
     stream = open_stream(options, subject.experiment.seed, machine.device)
+    stream = numbered_alike(subject, stream)
     check_classes(subject, stream)
     measurer = make_measurer(subject, stream, machine, display)
     tasks, pictures = measure_models(subject, stream, measurer, machine, display)
@@ -177,10 +188,20 @@ def open_single(place: Path, data: str | Path | None, settings: dict[str, Any]) 
     return Subject(place, {1: place}, resolve(tables, settings=settings), known)
 
 
+def numbered_alike(subject: Subject, stream: Stream) -> Stream:
+    """The stream with the numbers that the run, or a model that is told of classes, has for them, where it knows their names."""
+    known = list(subject.known.get("class_names", ())) or subject.names
+    there = list(stream.class_names)
+    if not known or there == known[: len(there)] or not set(there) <= set(known):
+        return stream
+    return stream.renumbered([known.index(name) for name in there], known, before=())
+
+
 def check_classes(subject: Subject, stream: Stream) -> None:
     """Refuse other classes than the run's."""
-    names, there = subject.known.get("class_names", list(stream.class_names)), list(stream.class_names)
-    if names != there:
+    there = list(stream.class_names)
+    names = subject.known.get("class_names", subject.names or there)
+    if names != there and not (subject.names and there == names[: len(there)]):
         raise RequestError(
             f"the run's classes are {', '.join(names)}, and the data's {', '.join(there)}; give data with the run's "
             "classes, in their order."

@@ -11,7 +11,6 @@ from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.folder import RunFolder
 from palimpsest.runs.measuring import offering
 from palimpsest.runs.models import save_learners
-from palimpsest.runs.pipelines import save_classes
 from palimpsest.streams.stream import Task
 
 
@@ -27,8 +26,6 @@ def keep_task(
     learnt = {number: stream.class_names[number] for number in sorted(stream.learnt(task.number))}
     write_folder(folder.model(task.number), lambda place: save_learners(learners, pipeline, learnt, place))
     if (deliver := assembly.experiment.deliver) and generator is not None:
-        pipeline.deliver(generator.network, place := (folder.path / deliver).resolve())
-        if generator.conditional:
-            save_classes(generator, learnt, place)
+        pipeline.deliver(generator, learnt, (folder.path / deliver).resolve())
     for ending, picture in pictures.items():
         save_sheet(picture, folder.picture(task.number, ending))

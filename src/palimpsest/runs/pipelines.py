@@ -21,12 +21,14 @@ LEGAL = "a pixel pipeline of diffusers (DDPMPipeline, DDIMPipeline), with a UNet
 class Pipeline:
     """What a pipeline folder holds beside the network. name: of the pipeline's class.  scheduler: diffusers' own.
 
-    classes: the names of those that a conditional network has learnt, by number.
+    classes: the names of those that a conditional network has learnt, by number.  untold: the share of pictures whose class it was
+        not told.
     """
 
     name: str
     scheduler: Any
     classes: Mapping[int, str] = field(default_factory=dict)
+    untold: float = 0.0
 
     def save(self, network: nn.Module, folder: Path) -> None:
         """Write the folder, as `save_pretrained` does, so that stock diffusers opens it."""
@@ -35,10 +37,19 @@ class Pipeline:
         pipeline = getattr(diffusers, self.name)(unet=network, scheduler=self.scheduler)
         pipeline.save_pretrained(folder, safe_serialization=True)
 
-    def deliver(self, network: nn.Module, folder: Path) -> None:
-        """Write the pipeline into a folder that holds other things too; each part takes its place when all are complete."""
-        new = folder / ".new"
-        write_folder(new, lambda place: self.save(network, place), sum(p.nbytes for p in network.parameters()))
+    def deliver(self, denoiser: Denoiser, learnt: Mapping[int, str], folder: Path) -> None:
+        """Write the pipeline into a folder that holds other things too; each part takes its place when all are complete.
+
+        learnt: the names of the classes that a conditional denoiser has learnt, by number.
+        """
+        new, network = folder / ".new", denoiser.network
+
+        def fill(place: Path) -> None:
+            self.save(network, place)
+            if denoiser.conditional:
+                save_classes(denoiser, learnt, place)
+
+        write_folder(new, fill, sum(p.nbytes for p in network.parameters()))
         for part in sorted(new.iterdir(), key=lambda part: part.name == "model_index.json"):  # the index comes last
             replace_with(folder / part.name, part)
         new.rmdir()
@@ -70,31 +81,38 @@ def open_pipeline(folder: Path) -> tuple[Denoiser, Pipeline]:
         )
     process, predicts, clip_range = read_process(scheduler)
     shape = (network.config.in_channels, *picture_size(network, folder))
-    names, null = read_classes(folder, network.config.num_class_embeds or 0)
+    names, null, untold = read_classes(folder, network.config.num_class_embeds or 0)
     told_of = tuple(sorted(names))
     denoiser = Denoiser(network, process, shape, predicts=predicts, clip_range=clip_range, told_of=told_of, null=null)
-    return denoiser.eval(), Pipeline(index["_class_name"], scheduler, names)
+    return denoiser.eval(), Pipeline(index["_class_name"], scheduler, names, untold)
 
 
 def save_classes(denoiser: Denoiser, names: Mapping[int, str], folder: Path) -> None:
     """Write beside a conditional denoiser which classes it has learnt, by number, and what stands for none."""
-    record = {"learnt": {str(number): name for number, name in names.items()}, "null": denoiser.null}
+    learnt = {str(number): name for number, name in names.items()}
+    record = {"learnt": learnt, "null": denoiser.null, "untold": denoiser.untold}
     write_atomically(folder / CLASSES, json.dumps(record, indent=2).encode("utf-8"))
 
 
-def read_classes(folder: Path, count: int) -> tuple[dict[int, str], int | None]:
-    """The names of the classes that a network has learnt, by number, and what stands for none; without a record, all of its
-    `count` embeddings."""
+def read_classes(folder: Path, count: int) -> tuple[dict[int, str], int | None, float]:
+    """The names of the classes that a network has learnt, by number, what stands for none, and the share of pictures whose class it
+    was not told; without a record, all of its `count` embeddings."""
     if not (folder / CLASSES).exists():
-        return {number: f"class {number}" for number in range(count)}, None
+        return {number: f"class {number}" for number in range(count)}, None, 0.0
     try:
         record = json.loads((folder / CLASSES).read_text(encoding="utf-8"))
         learnt, null = {int(number): str(name) for number, name in record["learnt"].items()}, record["null"]
+        untold = float(record.get("untold", 0.0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RequestError(f"{folder / CLASSES} cannot be read: {str(error).splitlines()[0]}") from error
-    if wrong := [number for number in (*learnt, *([null] if null is not None else [])) if not 0 <= number < count]:
+    if wrong := [number for number in learnt if not 0 <= number < count]:
         raise RequestError(f"{folder / CLASSES} names class {wrong[0]}, and the network has {count} embeddings.")
-    return learnt, null
+    if not learnt or len(set(learnt.values())) < len(learnt) or null not in (None, count - 1) or null in learnt:
+        raise RequestError(
+            f"{folder / CLASSES} is damaged: it names one class or more, each by a name of its own, and as what stands for none the "
+            f"last of the network's {count} embeddings or nothing."
+        )
+    return learnt, null, untold
 
 
 def read_index(folder: Path) -> dict:

@@ -9,7 +9,8 @@ from torch import nn
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.term import Phase
-from palimpsest.learning.continual import Plan, learn, open_task
+from palimpsest.learning.continual import learn, open_task
+from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
 from palimpsest.sources import Pool
 from palimpsest.sources.ahead import chunk_steps
