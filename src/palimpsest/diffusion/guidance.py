@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import class_numbers
+from palimpsest.core.modes import evaluating
 from palimpsest.diffusion.denoiser import Denoiser, levels
 from palimpsest.diffusion.process import PURE, Process
 from palimpsest.diffusion.steps import NoiseOf, clamped
@@ -142,9 +143,7 @@ class ByClassifier:
 
 def log_p(classifier: nn.Module, x: Tensor, known: tuple[int, ...] = ()) -> Tensor:
     """ln p (B, classes) among those that are known, as in evaluation, also of a classifier in training."""
-    training = classifier.training
-    classifier.eval()
-    said = classifier.logits(x)
-    classifier.train(training)
+    with evaluating(classifier):
+        said = classifier.logits(x)
     among = said.index_select(1, class_numbers(known, said.device)) if known else said
     return said - among.logsumexp(-1, keepdim=True)

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import WEAK, Images
+from palimpsest.core.modes import evaluating
 from palimpsest.core.term import FEATURES, IMAGES, LABELS
 from palimpsest.models.classifier import only
 
@@ -102,10 +103,9 @@ class Confident:
 
     def answer(self, question: Images) -> Tensor:
         """Class numbers int64 (B,), UNSURE where it is not sure. In evaluation mode: without dropout."""
-        learner, training, passes = self.learner, self.learner.training, self.learner.passes
-        learner.eval()
-        sure, found = learner.logits(question.seen_by(WEAK).x).softmax(-1).max(-1)
-        learner.train(training)
+        learner, passes = self.learner, self.learner.passes
+        with evaluating(learner):
+            sure, found = learner.logits(question.seen_by(WEAK).x).softmax(-1).max(-1)
         learner.passes = (
             passes + (learner.passes - passes) / 3
         )  # a forward alone, of a student whose passes count three
