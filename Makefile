@@ -5,13 +5,21 @@ DEMO := runs/demo
 # Longer dreams, each used ten times, in small batches: as good in two thirds of the time (benchmarks/demo.py, docs/performance.md).
 DEMO_OPTIONS := --teacher-steps 10 --reuse 10 --set training.batch=16 --set training.steps=280
 
-.PHONY: demo test slow bench clean
+.PHONY: demo test test-learning test-rest slow bench clean
 
 demo: .venv/installed
 	@if [ -e $(DEMO)/config.toml ]; then $(BIN)/palimpsest resume $(DEMO); else set -x; $(BIN)/palimpsest train digits $(DEMO_OPTIONS) --out $(DEMO); fi
 
+# Two halves side by side, of one thread each: twice the processes are quicker than twice the threads.
+LEARNING := tests/laws tests/learning tests/models tests/sources tests/targets tests/diffusion
 test: .venv/installed-test
-	$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 2 test-learning test-rest
+
+test-learning:
+	$(BIN)/python -m pytest $(LEARNING)
+
+test-rest:
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(LEARNING))
 
 slow: .venv/installed-test
 	$(BIN)/python -m pytest -m slow -s

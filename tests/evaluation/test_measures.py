@@ -130,7 +130,7 @@ def test_hardly_any_samples_give_no_number_and_a_warning(stream, real, made):
 
 
 def test_every_measure_is_in_the_catalog_and_the_catalog_needs_no_torch():
-    assert OF_GENERATION | OF_CLASSES | {"memorisation", "memorisation_se"} == set(catalog.MEASURES)
+    assert OF_GENERATION | OF_CLASSES | {"memorisation", "memorisation_se", "accuracy_probe"} == set(catalog.MEASURES)
     for name, entry in catalog.MEASURES.items():
         known = ("lower is better", "higher is better")
         assert entry.name == name and (entry.direction in known) == (not name.endswith("_se"))
