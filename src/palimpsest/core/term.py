@@ -163,10 +163,6 @@ class Phase:
         """The terms that take part."""
         return [term for term in self.terms if term.present]
 
-    def at(self, step: int) -> list[Term]:
-        """The terms that count in a step."""
-        return [term for term in self.present if step % term.every == 0]
-
     @property
     def goes_on(self) -> bool:
         """Whether it goes on with the descent of the phase before."""

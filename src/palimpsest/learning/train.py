@@ -24,12 +24,13 @@ def train(
 
     prepare: called before each step.
     """
-    work, machine = progress.work, progress.machine
+    terms, work, machine = phase.present, progress.work, progress.machine
     for batch in batches(work.descent, pictures_of(phase), address, machine, progress.step):
         prepare(batch)
         seed_network(batch)
         with machine.autocast():
-            loss, parts = objective(phase.at(progress.step), work.student, batch)
+            counting = [term for term in terms if progress.step % term.every == 0]
+            loss, parts = objective(counting, work.student, batch)
         work.descend(loss, progress.step)
         progress.meter.add(parts, progress.step)
         progress.step += 1

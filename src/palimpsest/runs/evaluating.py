@@ -24,7 +24,7 @@ from palimpsest.runs.findings import measured, summarised, task_entry
 from palimpsest.runs.folder import RunFolder, open_folder
 from palimpsest.runs.measuring import Measurer, offering
 from palimpsest.runs.models import open_learners
-from palimpsest.runs.pipelines import open_pipeline
+from palimpsest.runs.pipelines import read_classes
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.yardstick import make_yardstick
 from palimpsest.streams.open import open_stream
@@ -51,13 +51,13 @@ class Subject:
             raise RequestError(f"{self.place} holds neither a generator nor a classifier.")
         return learners
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Of the classes that a generator is told of, by number, where there is one; those that it has not learnt have made-up ones."""
         generator = offering(self.first, "noise")
         if generator is None or not generator.conditional:
             return []
-        learnt = open_pipeline(self.models[max(self.models)])[1].classes
+        learnt, *_ = read_classes(self.models[max(self.models)], generator.network.config.num_class_embeds)
         return [learnt.get(number, f"class {number}") for number in range(max(learnt) + 1)]
 
     @property

@@ -26,9 +26,6 @@ class Part:
     first: float
     last: float
 
-    def __len__(self) -> int:
-        return len(self.source)
-
     @property
     def name(self) -> str:
         return self.source.name

@@ -70,9 +70,6 @@ class Unlabelled:
     data: Data
     gives: ClassVar[frozenset[str]] = frozenset({IMAGES, TRUE_NOISE})
 
-    def __len__(self) -> int:
-        return len(self.data)
-
     @property
     def name(self) -> str:
         return self.data.name

@@ -8,37 +8,35 @@ from torch import nn
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.images import Images, class_numbers
-from palimpsest.core.term import CODES, FEATURES, LABELS, Source
+from palimpsest.core.term import CODES, FEATURES, LABELS
+from palimpsest.sources.data import Data
 
 
 @dataclass(frozen=True)
 class Featured:
     """What a frozen classifier sees in labelled pictures. classifier: None before there is one."""
 
-    source: Source
+    data: Data
     classifier: nn.Module | None
     gives: ClassVar[frozenset[str]] = frozenset({FEATURES, LABELS})
 
-    def __len__(self) -> int:
-        return len(self.source)
-
     @property
     def name(self) -> str:
-        return self.source.name
+        return self.data.name
 
     @property
     def real(self) -> int:
-        """Real pictures of an epoch."""
-        return getattr(self.source, "real", 0)
+        """Pictures of an epoch."""
+        return self.data.real
 
     @property
     def exists(self) -> bool:
-        return self.classifier is not None and self.source.exists
+        return self.classifier is not None and self.data.exists
 
     @torch.no_grad()
     def draw(self, batch: Batch) -> Images:
         """Features (B, D) of the pictures as its logits see them, with their classes."""
-        drawn = self.source.draw(batch)
+        drawn = self.data.draw(batch)
         return Images(
             self.classifier.features(drawn.seen_by("logits").x), drawn.y, total=drawn.total, whole=drawn.whole
         )
