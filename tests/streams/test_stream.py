@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from palimpsest.core.errors import RequestError
+from palimpsest.streams.groups import class_groups
 from palimpsest.streams.pictures import Pictures
-from palimpsest.streams.stream import class_groups, split_by_class
+from palimpsest.streams.stream import split_by_class
 
 NAMES = ("cat", "dog", "eel", "fox")
 

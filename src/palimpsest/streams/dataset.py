@@ -145,3 +145,23 @@ def stratified(labels: np.ndarray, share: float, seed: int) -> tuple[Tensor, Ten
         shuffled = torch.randperm(len(rows), generator=generator("split", seed, int(label)))
         out[rows[shuffled[:count].numpy()]] = True
     return torch.from_numpy(np.flatnonzero(~out)), torch.from_numpy(np.flatnonzero(out))
+
+
+def set_apart(train: Pictures, share: float, seed: int, class_names: Sequence[str]) -> tuple[Pictures, Pictures]:
+    """Training pictures that tasks are made of, and those held back: a share of each class below 1, or a number of them.
+
+    Drawn by (seed, class), whatever the order of classes. Raises RequestError where a class would keep none, or hold back none.
+    """
+    apart = []
+    for number, name in enumerate(class_names):
+        rows = (train.labels == number).nonzero().squeeze(1).cpu()
+        count = int(share) if share >= 1 else round(share * len(rows))
+        if share and len(rows) and not 1 <= count < len(rows):
+            raise RequestError(
+                f'stream.held_back = {share:g} of the {len(rows)} training pictures of class {number} ("{name}") would be {count}; '
+                f"give a number from 1 to {len(rows) - 1}, or a share that leaves some on both sides."
+            )
+        apart.append(rows[torch.randperm(len(rows), generator=generator("held back", seed, number))[:count]])
+    out = torch.zeros(len(train), dtype=torch.bool)
+    out[torch.cat(apart)] = True
+    return (train.subset((~out).nonzero().squeeze(1)) if share else train), train.subset(out.nonzero().squeeze(1))

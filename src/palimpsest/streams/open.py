@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import torch
 
-from palimpsest.core.errors import unknown
-from palimpsest.streams.dataset import locate
+from palimpsest.core.errors import RequestError, unknown
+from palimpsest.streams.dataset import DataSet, locate, set_apart
 from palimpsest.streams.digits import digits
 from palimpsest.streams.folder import folder
+from palimpsest.streams.groups import class_groups, subset_of
 from palimpsest.streams.hub import hub
 from palimpsest.streams.options import StreamOptions
 from palimpsest.streams.parquet import parquet, parquet_files
-from palimpsest.streams.stream import Stream, class_groups, split_by_class
+from palimpsest.streams.stream import Stream, split_by_class
 
 STREAMS = {"digits": digits, "parquet": parquet, "folder": folder, "hub": hub}
 
@@ -24,11 +25,27 @@ def open_stream(options: StreamOptions, seed: int, device: torch.device | str) -
     Raises RequestError for what cannot be had.
     """
     data = STREAMS[kind(options)](options, torch.device(device))
-    tasks = options.tasks if isinstance(options.tasks, int) else by_number(options.tasks, data.class_names)
     order_seed = seed if options.order_seed is None else options.order_seed
-    groups = class_groups(range(len(data.class_names)), tasks, options.order, order_seed)
-    stream = split_by_class(data.train, data.test, groups, name=data.name, class_names=data.class_names)
-    return replace(stream, skipped=data.skipped).with_rounds(options.rounds)
+    if options.subset:
+        data = of_classes(data, subset_of(len(data.class_names), options.subset, order_seed))
+    if options.use == "held_back" and not options.held_back:
+        raise RequestError(
+            'stream.use = "held_back" needs pictures that are held back; set stream.held_back, for example 0.5.'
+        )
+    rest, apart = set_apart(data.train, options.held_back, options.split_seed, data.class_names)
+    train, held_back = (rest, apart) if options.use == "rest" else (apart, None)
+    tasks = options.tasks if isinstance(options.tasks, int) else by_number(options.tasks, data.class_names)
+    groups = class_groups(range(len(data.class_names)), tasks, options.order, order_seed, options.base)
+    stream = split_by_class(train, data.test, groups, name=data.name, class_names=data.class_names)
+    return replace(stream, skipped=data.skipped, held_back=held_back).with_rounds(options.rounds)
+
+
+def of_classes(data: DataSet, classes: Sequence[int]) -> DataSet:
+    """The data set with these of its classes alone, numbered from 0."""
+    numbers = torch.zeros(len(data.class_names), dtype=torch.int64)
+    numbers[list(classes)] = torch.arange(len(classes))
+    train, test = (part.of_classes(classes).renumbered(numbers) for part in (data.train, data.test))
+    return replace(data, train=train, test=test, class_names=tuple(data.class_names[number] for number in classes))
 
 
 def kind(options: StreamOptions) -> str:

@@ -21,15 +21,25 @@ class StreamOptions(BaseModel):
     tasks: Annotated[int, Field(ge=1)] | list[list[int]] | list[list[str]] = Field(
         5, description="how many tasks, or the classes of each task by number or by name"
     )
+    base: int = Field(
+        0, ge=0, description="classes of the first task, the others sharing the rest; 0: as many as the others"
+    )
     rounds: int = Field(
         0,
         ge=0,
         description="tasks after those, in which nothing arrives: to go on with what was learnt, and see what becomes of it",
     )
-    order: Literal["sorted", "random"] | list[int] = Field(
-        "random", description="order in which classes arrive, or all class numbers in order; not used with class lists"
+    order: Literal["sorted", "random", "numpy"] | list[int] = Field(
+        "random",
+        description="order in which classes arrive, or all class numbers in order; not used with class lists. numpy: NumPy's "
+        "legacy shuffle, which with order_seed = 1993 is the order of the class-incremental literature",
     )
     order_seed: int | None = Field(None, description="seed of the random order; unset: the run's seed")
+    subset: int = Field(
+        0,
+        ge=0,
+        description="use so many of the classes, chosen by NumPy's legacy generator with order_seed and numbered anew; 0: all",
+    )
     size: int = Field(0, ge=0, description="pictures are resized to size × size; 0: as stored")
     channels: Literal[0, 1, 3] = Field(0, description="1 (gray) or 3 (colour); 0: as the first picture is stored")
     resize: Literal["antialias", "bilinear"] = Field(
@@ -46,6 +56,15 @@ class StreamOptions(BaseModel):
         description="share of each class held out where no test set is stored; 0: nothing to measure on",
     )
     split_seed: int = Field(0, description="seed of that split")
+    held_back: float = Field(
+        0.0,
+        ge=0,
+        description="training pictures of each class that no task has: a share below 1, or a number, by split_seed",
+    )
+    use: Literal["rest", "held_back"] = Field(
+        "rest",
+        description="held_back: the tasks are made of just those, to train a generator that is foreign to the rest",
+    )
     labels: float = Field(
         0.0,
         ge=0,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -39,6 +38,7 @@ class Stream:
 
     class_names: by original class number.  train, test: pictures of all tasks.
     before: classes that were learnt before the first task.
+    held_back: training pictures that no task has.
     skipped: bad pictures that were left out on request, so that a run can say so.
     """
 
@@ -49,6 +49,7 @@ class Stream:
     test: Pictures
     skipped: int = 0
     before: tuple[int, ...] = ()
+    held_back: Pictures | None = None
 
     def __iter__(self) -> Iterator[Task]:
         return iter(self.tasks)
@@ -68,7 +69,8 @@ class Stream:
         tasks = tuple(
             replace(task, train=task.train.to(device, moved), test=task.test.to(device, moved)) for task in self.tasks
         )
-        return replace(self, tasks=tasks, train=train, test=test)
+        held_back = self.held_back and self.held_back.to(device, moved)
+        return replace(self, tasks=tasks, train=train, test=test, held_back=held_back)
 
     def renumbered(self, numbers: Sequence[int], class_names: Sequence[str], before: tuple[int, ...]) -> "Stream":
         """The stream with other class numbers: `numbers` holds the new one of each old one."""
@@ -83,7 +85,16 @@ class Stream:
             for task in self.tasks
         )
         train, test = self.train.renumbered(table), self.test.renumbered(table)
-        return replace(self, tasks=tasks, train=train, test=test, class_names=tuple(class_names), before=before)
+        held_back = self.held_back and self.held_back.renumbered(table)
+        return replace(
+            self,
+            tasks=tasks,
+            train=train,
+            test=test,
+            class_names=tuple(class_names),
+            before=before,
+            held_back=held_back,
+        )
 
     @property
     def recurs(self) -> bool:
@@ -110,46 +121,6 @@ class Stream:
     def seen(self, number: int) -> tuple[int, ...]:
         """The classes of tasks 1 to `number`, in the order in which they arrived."""
         return tuple(dict.fromkeys(label for task in self.tasks[:number] for label in task.classes))
-
-
-def class_groups(
-    classes: Sequence[int],
-    tasks: int | Sequence[Sequence[int]],
-    order: str | Sequence[int] = "random",
-    seed: int = 0,
-) -> tuple[tuple[int, ...], ...]:
-    """The classes of each task.
-
-    tasks: how many (as equal as they can be, the first ones larger), or the classes of each, and then `order` is not
-    used.  order: "sorted", "random", or all classes in order. "random" is the order of the published runs:
-    `torch.manual_seed(seed)`, then `randperm` (Masip et al. 2023, section 1 of their code's data splits).
-    Raises RequestError for fewer classes than tasks, and for an order that is not one of these classes.
-    """
-    if not isinstance(tasks, int):
-        return tuple(tuple(group) for group in tasks)
-    if not 1 <= tasks <= len(classes):
-        raise RequestError(
-            f"{tasks} tasks were asked for, and there are {len(classes)} classes; legal: 1 to {len(classes)} tasks."
-        )
-    ordered = in_order(classes, order, seed)
-    share, larger = divmod(len(ordered), tasks)
-    ends = [share * number + min(number, larger) for number in range(tasks + 1)]
-    return tuple(tuple(ordered[start:end]) for start, end in pairwise(ends))
-
-
-def in_order(classes: Sequence[int], order: str | Sequence[int], seed: int) -> list[int]:
-    """The classes in the order that was asked for."""
-    if order == "sorted":
-        return sorted(classes)
-    if order == "random":
-        generator = torch.Generator().manual_seed(seed)
-        return [classes[place] for place in torch.randperm(len(classes), generator=generator).tolist()]
-    if isinstance(order, str) or sorted(order) != sorted(classes):
-        raise RequestError(
-            f'the class order {order} is not legal; legal: "sorted", "random", or each of the classes '
-            f"{', '.join(map(str, sorted(classes)))} once."
-        )
-    return list(order)
 
 
 def split_by_class(
