@@ -9,6 +9,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.evaluation.forgetting import (
     average_incremental_accuracy,
     backward_transfer,
+    base_forgetting,
     forgetting,
     last_accuracy,
     summaries,
@@ -40,9 +41,17 @@ def test_an_accuracy_that_never_changes_is_neither_forgotten_nor_transferred():
         "last_accuracy": 0.7,
         "average_incremental_accuracy": 0.7,
         "forgetting": 0.0,
+        "base_forgetting": 0.0,
         "backward_transfer": 0.0,
     }
     assert summaries(still) == pytest.approx(expected)
+
+
+def test_the_fall_of_the_first_task_is_the_other_definition():
+    assert base_forgetting([[0.9], [0.6, 0.8], [0.1, 0.5, 1.0]]) == pytest.approx(0.8)
+    assert base_forgetting([[0.5], [0.75, 0.8]]) == pytest.approx(-0.25), "negative where it became better"
+    with pytest.raises(RequestError, match="at least 2 tasks"):
+        base_forgetting([[0.9]])
 
 
 def test_where_tasks_only_fall_forgetting_is_the_transfer_turned_round():

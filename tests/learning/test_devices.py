@@ -24,7 +24,7 @@ def test_a_restored_run_lies_on_its_device():
     before = Progress({"denoiser": tiny_denoiser()}, past, Machine(torch.device("cpu")))
     after = Progress({"denoiser": tiny_denoiser().to("meta")}, past, META)
     restore(after, numbers_of(before), tensors_of(before))
-    assert after.past.remembered.tasks[0].pixels.device.type == "meta"
+    assert after.past.remembered.groups[0].pixels.device.type == "meta"
     assert after.past.remembered.pictures.device.type == "meta"
 
 

@@ -6,7 +6,7 @@ import torch
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.diffusion.samplers import Sampler
-from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Memory, union
+from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Keeping, Memory, union
 from palimpsest.streams.pictures import Pictures
 from tests.tiny import SHAPE, tiny_denoiser
 
@@ -56,19 +56,19 @@ def test_too_many_sampling_steps_are_refused_before_anything_is_drawn():
 def test_the_memory_gives_each_past_task_an_equal_share():
     memory = Memory()
     for task, labels in enumerate((range(0, 20), range(20, 40), range(40, 60)), start=1):
-        before = [set(part.labels.tolist()) for part in memory.tasks]
-        memory = memory.after(numbered(labels), 10, (0, task))
+        before = [set(part.labels.tolist()) for part in memory.groups]
+        memory = Keeping(10).after(memory, numbered(labels), (0, task))
         assert len(memory) == 10
-        for earlier, now in zip(before, memory.tasks, strict=False):
+        for earlier, now in zip(before, memory.groups, strict=False):
             assert set(now.labels.tolist()) <= earlier, "what was forgotten does not come back"
-    assert [len(part) for part in memory.tasks] == [4, 3, 3]
+    assert [len(part) for part in memory.groups] == [4, 3, 3]
 
 
 def test_a_memory_smaller_than_the_batch_is_replayed_whole():
-    memory = Memory().after(numbered(range(20)), 4, (0, 1))
+    memory = Keeping(4).after(Memory(), numbered(range(20)), (0, 1))
     drawn = memory.draw(BATCH)
     assert sorted(drawn.y.tolist()) == sorted(memory.pictures.labels.tolist()) and drawn.total == 4
-    assert not Memory().exists and not Memory().after(numbered(range(20)), 0, (0, 1)).exists
+    assert not Memory().exists and not Keeping(0).after(Memory(), numbered(range(20)), (0, 1)).exists
 
 
 def test_a_union_is_one_body_of_data():

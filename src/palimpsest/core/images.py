@@ -20,6 +20,9 @@ class Images:
     views: another augmented view of the same pictures for a head that wants one.
     total: rows in the global batch, all processes together (0 stands for "as many as here").
     whole: rows of a whole batch of them, which decide whose row is whose, where those of the step's batch do not; else 0.
+    everyone: the labels of the global batch, int64 (total,), where there are several processes and the source knows them.
+    synthetic: of each row whether it is a picture that a generator made, bool (B,); None: of none.
+    synthetic_total: how many such rows the global batch has.
     """
 
     x: Tensor
@@ -27,6 +30,9 @@ class Images:
     views: Mapping[str, Tensor] = field(default_factory=dict)
     total: int = 0
     whole: int = 0
+    everyone: Tensor | None = None
+    synthetic: Tensor | None = None
+    synthetic_total: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "total", self.total or len(self.x))

@@ -126,7 +126,8 @@ class Phase:
         where the student is.
     freeze: shell patterns of parameter names that do not change in this phase ("network.conv_in.*").
     name: tells the phases of a task apart in addresses and events.
-    steps: of the descent; 0: as many as the experiment gives to the learner.
+    steps, epochs: of the descent; both 0: as many as the experiment gives to the learner.
+    rate: by which the experiment's learning rate is multiplied.
     span: which part of that descent the phase is. One that does not begin at 0 goes on with the optimizer, its learning
         rate, the averaged weights and the pictures of the phase before, so that terms can change on the way.
     """
@@ -138,6 +139,8 @@ class Phase:
     name: str = "train"
     steps: int = 0
     span: tuple[float, float] = (0.0, 1.0)
+    epochs: int = 0
+    rate: float = 1.0
 
     def __post_init__(self) -> None:
         first, last = self.span
@@ -146,10 +149,11 @@ class Phase:
                 f'phase "{self.name}": its part of the descent goes from {first:g} to {last:g}, and such a part lies between '
                 "0 and 1, the beginning before the end."
             )
-        if self.steps < 0:
-            raise RequestError(
-                f'phase "{self.name}" is to have {self.steps} steps; give 0 (as the experiment has it) or more.'
-            )
+        for unit, length in (("steps", self.steps), ("epochs", self.epochs)):
+            if length < 0:
+                raise RequestError(
+                    f'phase "{self.name}" is to have {length} {unit}; give 0 (as the experiment has it) or more.'
+                )
         sources: dict[str, Source] = {}
         for term in self.terms:
             if sources.setdefault(term.source.name, term.source) != term.source:

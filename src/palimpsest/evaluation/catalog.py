@@ -129,6 +129,34 @@ MEASURES: dict[str, Measure] = {
             TESTS,
         ),
         Measure(
+            "accuracy_softmax",
+            "share of test pictures",
+            "higher",
+            "Accuracy of the classifier's last layer, where the strategy or its memory offers another way to predict, too.",
+            TESTS,
+        ),
+        Measure(
+            "accuracy_nearest_mean",
+            "share of test pictures",
+            "higher",
+            "Accuracy of the class whose remembered pictures lie nearest in the mean of the classifier's features.",
+            TESTS,
+        ),
+        Measure(
+            "accuracy_old",
+            "share of test pictures",
+            "higher",
+            "Share of the test pictures of earlier tasks' classes that are labelled rightly.",
+            TESTS,
+        ),
+        Measure(
+            "accuracy_new",
+            "share of test pictures",
+            "higher",
+            "Share of the test pictures of the task's own classes that are labelled rightly.",
+            TESTS,
+        ),
+        Measure(
             "accuracy_probe",
             "share of test pictures",
             "higher",
@@ -154,6 +182,13 @@ MEASURES: dict[str, Measure] = {
             "share of test pictures",
             "lower",
             "Mean fall of a task's accuracy from its best after an earlier task to that after the last one.",
+            TESTS,
+        ),
+        Measure(
+            "base_forgetting",
+            "share of test pictures",
+            "lower",
+            "Fall of the accuracy on the first task's test pictures from after the first task to after the last one.",
             TESTS,
         ),
         Measure(

@@ -48,6 +48,17 @@ def forgetting(matrix: Matrix) -> float:
     return mean([max(row[j] for row in before[j:]) - last[j] for j in range(len(before))])
 
 
+def base_forgetting(matrix: Matrix) -> float:
+    """How far the first task's accuracy has fallen since it was learnt, R[1][1] − R[T][1]: the other definition of forgetting, of the
+    class-incremental literature, where the first task is the largest (Liu et al. 2020, arXiv 2002.10211).
+
+    Unit: share of test pictures, −1 to 1.  Direction: lower is better.
+    Raises RequestError for fewer than two tasks, where it does not exist, or a matrix that is not lower triangular.
+    """
+    first, *_, last = checked(matrix, tasks=2)
+    return first[0] - last[0]
+
+
 def backward_transfer(matrix: Matrix) -> float:
     """What later tasks did to the accuracy on earlier ones (Lopez-Paz & Ranzato 2017, arXiv 1706.08840, eq. 3: BWT).
 
@@ -69,6 +80,7 @@ def summaries(matrix: Matrix, weights: Weights | None = None) -> dict[str, float
         found["average_incremental_accuracy"] = average_incremental_accuracy(matrix, weights)
     if len(matrix) > 1:
         found["forgetting"] = forgetting(matrix)
+        found["base_forgetting"] = base_forgetting(matrix)
         found["backward_transfer"] = backward_transfer(matrix)
     return found
 

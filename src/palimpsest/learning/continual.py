@@ -16,10 +16,11 @@ from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.past import Now
 from palimpsest.learning.plan import Plan, Run
 from palimpsest.learning.progress import Progress, taken
+from palimpsest.learning.remembering import greet, look_with, predictors
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.learning.train import pictures_of, train
 from palimpsest.learning.work import Work, below
-from palimpsest.sources import Data, Pool, Refreshed, Unlabelled
+from palimpsest.sources import Data, Memory, Pool, Refreshed, Unlabelled
 from palimpsest.sources.augment import Augmentation
 from palimpsest.streams.stream import Task
 from palimpsest.targets.weights import Importance
@@ -34,8 +35,10 @@ def continual(plan: Plan, progress: Progress, run: Run) -> None:
         now = open_task(plan, progress, task)
         if not progress.trained:
             learn(plan, now, progress, run)
-        run.measure(task, progress.best)
-        turn_page(plan, now, progress)
+        look = partial(look_with, progress.best) if progress.past.keeping.herds else None
+        memory = progress.past.remembering(now, (plan.seed,), look)
+        run.measure(task, predictors(plan, progress, memory.pictures))
+        turn_page(plan, now, progress, memory)
         run.save()
 
 
@@ -56,6 +59,7 @@ def open_task(plan: Plan, progress: Progress, task: Task) -> Now:
 
 def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
     """Train the phases of one task in order; those that were finished before an interruption answer from the state."""
+    greet(progress.learners, now.classes)
     for phase in phases(plan.courses, now, progress):
         for teacher in progress.teachers:
             progress.machine.ready(teacher)
@@ -158,14 +162,14 @@ def end(plan: Plan, phase: Phase, progress: Progress) -> None:
     progress.work, progress.meter, progress.training = None, None, ""
 
 
-def turn_page(plan: Plan, now: Now, progress: Progress) -> None:
+def turn_page(plan: Plan, now: Now, progress: Progress, memory: Memory) -> None:
     """The task becomes past, its training data is closed, and the next task is in hand.
 
     How much its weights matter is measured unless it is the last one, after which nothing is learnt, or nothing arrived in it.
     """
     idle = progress.task == len(plan.stream) or not now.data.exists
     measure = None if idle else partial(importance, plan=plan, now=now, progress=progress)
-    progress.past = progress.past.after(now, lambda: teachers(plan, progress), measure, (plan.seed,))
+    progress.past = progress.past.after(now, memory, lambda: teachers(plan, progress), measure)
     progress.task, progress.phase, progress.step = progress.task + 1, 0, 0
     progress.trained, progress.task_seconds, progress.finished = False, 0.0, []
     now.close()

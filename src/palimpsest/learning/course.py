@@ -13,13 +13,14 @@ from palimpsest.learning.teacher import Teacher, frozen
 class Course:
     """A strategy by name, the learner that it trains where it serves any, and what it may see of the past.
 
-    strategy: with its options filled in, (now, past) → phase.
+    strategy: with its options filled in, (now, past) → phase.  predicts: how it says which class a picture shows.
     """
 
     name: str
     strategy: Strategy
     learner: str
     keeps: frozenset[str]
+    predicts: str = "softmax"
 
     def phases(self, now: Now, past: Past) -> Phase | Iterator[Phase]:
         """What the strategy gives for the present task."""

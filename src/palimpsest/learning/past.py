@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from torch import nn
 
@@ -11,7 +12,9 @@ from palimpsest.core.term import Target
 from palimpsest.diffusion.guidance import ByClassifier, Guide, WithoutClassifier, check_scale
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.learning.fisher import MEASURES
+from palimpsest.learning.imprinting import Imprinted
 from palimpsest.learning.teacher import Teacher
+from palimpsest.models.predictors import directions
 from palimpsest.sources import (
     Codes,
     Data,
@@ -19,11 +22,13 @@ from palimpsest.sources import (
     FeatureDreams,
     Gaussian,
     Halfway,
+    Keeping,
     Memory,
     Refreshed,
     Trajectories,
     Unlabelled,
 )
+from palimpsest.sources.keeping import Look
 from palimpsest.streams.pictures import Readable, joined
 from palimpsest.targets import label, true_noise
 from palimpsest.targets.weights import Importance, OldWeights
@@ -63,6 +68,11 @@ class Now:
         """A learner with its initial weights, to start a phase with."""
         return Teacher(self.build(learner))
 
+    def imprinted(self, learner: str, before: tuple[int, ...]) -> Imprinted:
+        """A cosine classifier whose rows of the new classes point to where their pictures lie, to start a phase with."""
+        new = tuple(number for number in self.classes if number not in before)
+        return Imprinted(self.learners[learner], self.data, before, new)
+
     @property
     def new(self) -> float:
         """1/k, what the new task weighs."""
@@ -90,7 +100,7 @@ class Past:
     """What is left of the tasks that have ended: a value, holding only what the strategy declared that it keeps.
 
     keeps: what was declared.  learner: the one that the experiment trains.  learners: all that are trained.
-    memory_size: pictures of the memory in all.  fisher_samples: pictures from whose gradients importance is measured.
+    keeping: which pictures stay in the memory.  fisher_samples: pictures from whose gradients importance is measured.
     importances: of the weights for past tasks.
     classes, count: the classes and the number of the tasks that have ended; a given first teacher counts as one.
     """
@@ -98,7 +108,7 @@ class Past:
     keeps: frozenset[str] = frozenset()
     learner: str = "denoiser"
     learners: tuple[str, ...] = ("denoiser",)
-    memory_size: int = 0
+    keeping: Keeping = Keeping()
     fisher_samples: int = 0
     importances: tuple[Importance, ...] = ()
     teachers: Mapping[str, Teacher] = field(default_factory=dict)
@@ -144,6 +154,13 @@ class Past:
         """A few real pictures of each past task."""
         self.declared("memory")
         return self.remembered
+
+    def balanced(self, now: Now, classifier: nn.Module) -> Data:
+        """As many pictures of each class, old and new, as the memory will have of it, chosen by what a classifier sees."""
+        self.declared("memory")
+        look = partial(directions, classifier)
+        memory = self.keeping.after(self.remembered, now.data.pictures, ("balanced", now.k), look)
+        return replace(now.data, pictures=memory.pictures, name="balanced")
 
     @property
     def everything(self) -> Readable | tuple:
@@ -221,26 +238,30 @@ class Past:
         """The same past as one of several strategies may see it."""
         return replace(self, keeps=keeps, learner=learner)
 
+    def remembering(self, now: Now, address: Address, look: Look | None = None) -> Memory:
+        """The memory once the present task has ended. look: gives the features by which pictures are chosen for it."""
+        if "memory" not in self.keeps or not now.data.exists:
+            return self.remembered
+        memory = self.keeping.after(self.remembered, now.data.pictures, (*address, now.k), look)
+        return replace(memory, flip=now.data.flip)
+
     def after(
         self,
         now: Now,
+        memory: Memory,
         teachers: Callable[[], Mapping[str, Teacher]],
         importance: Callable[[str], Importance] | None,
-        address: Address,
     ) -> "Past":
         """The past once the present task has ended.
 
-        teachers: makes those that teach from now on.  importance: measures one of that kind; None: of no use any more. They
-            are called if it is kept.
+        memory: what is remembered from now on.  teachers: makes those that teach from now on.  importance: measures one of that
+            kind; None: of no use any more. They are called if it is kept.
         """
-        past = replace(self, classes=self.classes + now.classes, count=self.count + 1)
+        past = replace(self, classes=self.classes + now.classes, count=self.count + 1, remembered=memory)
         if "teacher" in self.keeps:
             past = replace(past, teachers=teachers())
         for kind in set(MEASURES) & self.keeps if importance else ():
             past = replace(past, importances=importance(kind).and_of(self.importances))
-        if "memory" in self.keeps and now.data.exists:
-            memory = self.remembered.after(now.data.pictures, self.memory_size, (*address, now.k))
-            past = replace(past, remembered=replace(memory, flip=now.data.flip))
         return past
 
     def with_everything(self, tasks: Sequence[Readable]) -> "Past":

@@ -58,6 +58,12 @@ class Plan:
     views: Mapping[str, Augmentation] = field(default_factory=dict)
     lengths: Mapping[str, int] | None = None
 
+    @property
+    def mirrors(self) -> bool:
+        """Whether a classifier learns from mirror images, too."""
+        view = self.views.get("logits")
+        return self.flip if view is None else "flip" in view.words
+
     def descent(self, phase: Phase) -> Descent:
         """How a phase descends."""
         options = self.training[phase.learner]

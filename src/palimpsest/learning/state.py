@@ -40,7 +40,9 @@ def tensors_of(progress: Progress) -> dict[str, Tensor]:
     parts |= {f"pool.{name}": kept.state() for name, kept in progress.pools.items()}
     for number, each in enumerate(progress.past.importances):
         parts[f"importance {each.kind}.{number}"] = each.state()
-    parts |= {f"memory.{i}": as_tensors(task) for i, task in enumerate(progress.past.remembered.tasks)}
+    memory = progress.past.remembered
+    parts |= {f"memory.{i}": as_tensors(group) for i, group in enumerate(memory.groups)}
+    parts |= {f"lots.{i}": {"drawn": drawn} for i, drawn in enumerate(memory.lots)}
     if progress.work:
         parts |= {"work": progress.work.state(), "meter": progress.meter.state()}
     return {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
@@ -97,9 +99,10 @@ def restored_past(
 
     weights: of the learner whose weights' importance is known, by name.
     """
-    tasks = sorted(parts_of(tensors, "memory."), key=int)
-    kept = tuple(as_pictures(below(tensors, f"memory.{i}.")).to(device) for i in tasks)
-    memory = Memory(kept, past.remembered.flip)
+    groups = sorted(parts_of(tensors, "memory."), key=int)
+    kept = tuple(as_pictures(below(tensors, f"memory.{i}.")).to(device) for i in groups)
+    lots = tuple(tensors[f"lots.{i}.drawn"] for i in sorted(parts_of(tensors, "lots."), key=int))
+    memory = Memory(kept, lots, past.remembered.flip)
     importances = [
         importance_of(kind, below(tensors, f"importance {kind}.{number}."), weights)
         for kind in KINDS

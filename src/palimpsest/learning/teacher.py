@@ -10,7 +10,7 @@ from palimpsest.core.errors import unknown
 from palimpsest.core.term import Target
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.sources import Pool
-from palimpsest.targets import MadeFeatures, Soft, TaughtFeatures, TaughtNoise
+from palimpsest.targets import MadeFeatures, Sigmoids, Soft, TaughtFeatures, TaughtNoise
 
 WEIGHTS = ("raw", "average")
 
@@ -51,9 +51,20 @@ class Teacher:
         """The features that it makes of codes."""
         return MadeFeatures(self.learner)
 
-    def soft(self, temperature: float = 2.0, reverse: bool = False, classes: tuple[int, ...] = ()) -> Target:
-        """Its soft opinion of the class, among all or among `classes`."""
-        return Soft(self.learner, temperature, reverse, classes)
+    @property
+    def direction(self) -> Target:
+        """Where what it sees in pictures points to."""
+        return TaughtFeatures(self.learner, direction=True)
+
+    def sigmoids(self, classes: tuple[int, ...]) -> Target:
+        """The class, and of the `classes` that it knows how likely it thinks each of them to be there, by itself."""
+        return Sigmoids(self.learner, classes)
+
+    def soft(
+        self, temperature: float = 2.0, reverse: bool = False, classes: tuple[int, ...] = (), **dials: bool
+    ) -> Target:
+        """Its soft opinion of the class, among all or among `classes`; dials as in `Soft`."""
+        return Soft(self.learner, temperature, reverse, classes, **dials)
 
     def pool(
         self,
@@ -72,7 +83,9 @@ class Teacher:
     @property
     def answer(self) -> Target:
         """What it says with the head that it is named for."""
-        return self.soft() if self.exists and self.learner.head == "logits" else self.noise
+        if not self.exists or self.learner.head != "logits":
+            return self.noise
+        return self.soft(classes=getattr(self.learner, "arrived", ()), within=True)
 
 
 def frozen(learner: nn.Module, averaged: nn.Module | None = None) -> Teacher:

@@ -30,8 +30,9 @@ class Descent:
     @classmethod
     def of(cls, phase: Phase, options: TrainingOptions, pictures: int) -> "Descent":
         """That of a phase over so many real pictures."""
-        if phase.steps:
-            options = options.model_copy(update={"steps": phase.steps, "epochs": 0})
+        if phase.steps or phase.epochs:
+            options = options.model_copy(update={"steps": phase.steps, "epochs": phase.epochs})
+        options = options.model_copy(update={"learning_rate": options.learning_rate * phase.rate})
         total = options.steps or options.epochs * math.ceil(pictures / options.batch)
         first, last = (round(total * edge) for edge in phase.span)
         return cls(options, first, last, total)

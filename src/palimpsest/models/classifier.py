@@ -14,7 +14,9 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
 from palimpsest.core.random import Random, seed_of
 from palimpsest.models.cnn import CNN
+from palimpsest.models.heads import CosineHead, Known
 from palimpsest.models.options import ClassifierOptions
+from palimpsest.models.resnet import resnet18, small_resnet
 
 STEM = "classifier"
 
@@ -22,15 +24,18 @@ STEM = "classifier"
 class Classifier(nn.Module):
     """A learner that says which class a picture shows, what it sees in it, and which class what was seen belongs to.
 
-    Its heads: "logits" and "features" of pictures, and "judged", the logits of features (B, D).
+    Its heads: "logits" and "features" of pictures, and "judged", the logits of features (B, D). With a cosine head also
+    "cosines" of pictures, which its logits are a multiple of, and "judged_cosines" of features.
 
-    network: pictures float (B, C, H, W) in [-1, 1] to logits (B, classes), one head over all classes from the start.
+    network: pictures float (B, C, H, W) in [-1, 1] to logits (B, classes), one row for each class from the start.
+    known: which classes have arrived, where the head grows; None where all are known from the start.
     options: what the network was built from.  shape: (C, H, W) of its pictures.  classes: names of all the stream's.
     passes: how many pictures have gone through the network.
     """
 
     head = "logits"
     heads = ("logits", "features", "judged")
+    predicts = "softmax"
 
     def __init__(
         self, network: nn.Module, options: ClassifierOptions, shape: tuple[int, int, int], classes: Sequence[str]
@@ -38,30 +43,45 @@ class Classifier(nn.Module):
         super().__init__()
         self.network, self.options = network.to(memory_format=torch.channels_last), options
         self.shape, self.classes = tuple(shape), tuple(classes)
+        self.known = Known(network.head, len(classes)) if options.head == "growing" else None
+        if isinstance(network.head, CosineHead):
+            self.heads = (*self.heads, "cosines", "judged_cosines")
         self.passes = 0
 
     def forward(self, questions: Mapping[str, Images]) -> dict[str, Tensor]:
         """The answers by head, each float32 (B, ...). What two heads are asked about goes through the network once."""
-        said: dict[str, Tensor] = {}
-        if "features" in questions:
-            said["features"] = self.features(questions["features"].x)
-        if "logits" in questions:
-            x = questions["logits"].x
-            seen_already = "features" in said and questions["features"].x is x
-            said["logits"] = self.judge(said["features"]) if seen_already else self.logits(x)
-        if "judged" in questions:
-            said["judged"] = self.judge(questions["judged"].x)
-        return said
+        seen: dict[int, Tensor] = {}
+
+        def features(x: Tensor) -> Tensor:
+            if id(x) not in seen:
+                seen[id(x)] = self.features(x)
+            return seen[id(x)]
+
+        answers = {
+            "features": features,
+            "logits": lambda x: self.judge(features(x)),
+            "cosines": lambda x: self.network.head.cosines(features(x)).float(),
+            "judged": self.judge,
+            "judged_cosines": lambda x: self.network.head.cosines(x).float(),
+        }
+        return {head: answers[head](question.x) for head, question in questions.items()}
 
     @property
     def width(self) -> int:
         """D, the number of features."""
         return self.network.head.in_features
 
+    @property
+    def below_the_head(self) -> tuple[str, ...]:
+        """Patterns of the names of all parameters but the last layer's."""
+        parts = self.network.named_children()
+        return tuple(
+            f"network.{name}.*" for name, part in parts if name != "head" and any(True for _ in part.parameters())
+        )
+
     def logits(self, x: Tensor) -> Tensor:
         """Logits float32 (B, classes) of pictures (B, C, H, W) in [-1, 1]; B may be 0."""
-        self.passes += len(x)
-        return self.network(x).float()
+        return self.judge(self.features(x))
 
     def features(self, x: Tensor) -> Tensor:
         """What is seen in pictures (B, C, H, W) in [-1, 1], float32 (B, D); B may be 0."""
@@ -70,7 +90,18 @@ class Classifier(nn.Module):
 
     def judge(self, features: Tensor) -> Tensor:
         """Logits float32 (B, classes) of features (B, D). It is no pass, for it is one layer."""
-        return self.network.classify(features).float()
+        logits = self.network.classify(features).float()
+        return logits if self.known is None else self.known(logits)
+
+    def meet(self, classes: Sequence[int]) -> None:
+        """Classes arrive. Nothing happens where they have arrived already, or all are known from the start."""
+        if self.known is not None:
+            self.known.meet(self.network.head, classes)
+
+    @property
+    def arrived(self) -> tuple[int, ...]:
+        """The classes that have arrived, where the head grows; () where all are known from the start."""
+        return () if self.known is None else self.known.classes
 
     def pose(self, head: str, drawn: Images | Noised, random: Random) -> Images:
         """What was drawn as a question to `head`: the view that is meant for it."""
@@ -79,7 +110,7 @@ class Classifier(nn.Module):
                 f'a classifier was asked for its head "{head}", and it has {", ".join(self.heads)}; '
                 "give the term a target that asks for classes: label, past.classifier.soft()."
             )
-        return drawn.seen_by("logits" if head == "features" else head)
+        return drawn.seen_by("logits" if head in ("features", "cosines") else head)
 
 
 def only(logits: Tensor, classes: Sequence[int]) -> Tensor:
@@ -94,17 +125,33 @@ def outside(count: int, classes: tuple[int, ...], device: torch.device) -> Tenso
 
 
 def build_classifier(
-    options: ClassifierOptions, shape: tuple[int, int, int], classes: Sequence[str], seed: int
+    options: ClassifierOptions, shape: tuple[int, int, int], classes: Sequence[str], seed: int, cosine: bool = False
 ) -> Classifier:
-    """An untrained classifier of pictures of `shape` (C, H, W) into `classes`, with initial weights from `seed`."""
+    """An untrained classifier of pictures of `shape` (C, H, W) into `classes`, with initial weights from `seed`.
+
+    cosine: with a cosine head, over features that may be negative.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(seed, "classifier", "initial weights"))
-        return Classifier(CNN(shape, len(classes), options.dropout), options, shape, classes)
+        network = build_network(options, shape, len(classes), cosine)
+        if cosine:
+            network.head = CosineHead(network.head.in_features, len(classes))
+        return Classifier(network, options, shape, classes)
+
+
+def build_network(options: ClassifierOptions, shape: tuple[int, int, int], classes: int, signed: bool) -> nn.Module:
+    """The network by its name: with `features`, `classify` and a `head`."""
+    if options.network == "cnn":
+        return CNN(shape, classes, options.dropout, signed)
+    if options.network == "resnet18":
+        return resnet18(classes, shape[0], signed)
+    return small_resnet(int(options.network.removeprefix("resnet")), classes, shape[0], signed)
 
 
 def save_classifier(classifier: Classifier, folder: Path) -> None:
     """Write classifier.safetensors, and classifier.json with what it takes to build the network again."""
     made = {"options": classifier.options.model_dump(), "shape": classifier.shape, "class_names": classifier.classes}
+    made |= {"cosine": "cosines" in classifier.heads}
     save_file(
         {name: value.contiguous() for name, value in classifier.state_dict().items()}, folder / f"{STEM}.safetensors"
     )
@@ -119,7 +166,8 @@ def open_classifier(folder: Path) -> Classifier | None:
     try:
         made = json.loads(record.read_text(encoding="utf-8"))
         options = ClassifierOptions(**made["options"])
-        classifier = build_classifier(options, tuple(made["shape"]), made["class_names"], 0)
+        shape, cosine = tuple(made["shape"]), made.get("cosine", False)
+        classifier = build_classifier(options, shape, made["class_names"], 0, cosine)
         classifier.load_state_dict(load_file(folder / f"{STEM}.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise RequestError(f"the classifier in {folder} cannot be opened: {str(error).splitlines()[0]}") from error

@@ -12,9 +12,10 @@ class CNN(nn.Module):
 
     Pictures float (B, C, H, W) in [-1, 1] to logits (B, classes). 119,722 parameters for one channel and ten classes,
     120,298 for three. The second pooling is left out where nothing would remain to be pooled (8×8 pictures).
+    signed: features may be negative, for the last ReLU is left out.
     """
 
-    def __init__(self, shape: tuple[int, int, int], classes: int, dropout: float = 0.25) -> None:
+    def __init__(self, shape: tuple[int, int, int], classes: int, dropout: float = 0.25, signed: bool = False) -> None:
         super().__init__()
         channels, height, width = shape
         left = (min(height, width) - 2) // 2 - 2  # after each unpadded convolution, with a pooling between them
@@ -33,13 +34,13 @@ class CNN(nn.Module):
             nn.MaxPool2d(2) if left > 1 else nn.Identity(),
             nn.Dropout(dropout),
             nn.Conv2d(128, WIDTH, 1),
-            nn.ReLU(),
+            nn.Identity() if signed else nn.ReLU(),
         )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(WIDTH, classes)
 
     def features(self, x: Tensor) -> Tensor:
-        """(B, 128), ≥ 0. The pooling over places is a maximum, which is defined for no pictures, too."""
+        """(B, 128), ≥ 0 unless signed. The pooling over places is a maximum, which is defined for no pictures, too."""
         return self.body(x).amax(dim=(2, 3))
 
     def classify(self, features: Tensor) -> Tensor:

@@ -30,8 +30,14 @@ class ClassifierOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    network: Literal["cnn"] = Field("cnn", description="the network")
-    dropout: float = Field(0.25, ge=0.0, lt=1.0, description="after each pooling")
+    network: Literal["cnn", "resnet8", "resnet20", "resnet32", "resnet18"] = Field(
+        "cnn",
+        description="the network: cnn as in arXiv 2311.14028, residual networks for small pictures, resnet18 for large ones",
+    )
+    head: Literal["fixed", "growing"] = Field(
+        "fixed", description="fixed: all classes are known from the start; growing: those that have arrived"
+    )
+    dropout: float = Field(0.25, ge=0.0, lt=1.0, description="after each pooling of cnn")
 
 
 class JointOptions(BaseModel):

@@ -4,14 +4,15 @@ from torch import Tensor, nn
 
 
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions beside a shortcut (arXiv 1512.03385, figure 5, left): relu(F(x) + shortcut(x)).
+    """Two 3×3 convolutions beside a shortcut (arXiv 1512.03385, figure 5, left): relu(F(x) + shortcut(x)), or without the relu.
 
     Takes (B, inputs, H, W) and gives (B, outputs, H / stride, W / stride), rounded up. Where the shape changes, the
     shortcut is a 1×1 convolution (option B of section 4.1), else x itself.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, relu: bool = True) -> None:
         super().__init__()
+        self.relu = relu
         self.residual = nn.Sequential(
             *convolution(inputs, outputs, 3, stride), nn.ReLU(inplace=True), *convolution(outputs, outputs, 3)
         )
@@ -19,7 +20,8 @@ class BasicBlock(nn.Module):
         self.shortcut = nn.Identity() if alike else nn.Sequential(*convolution(inputs, outputs, 1, stride))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.residual(x) + self.shortcut(x)).relu()
+        x = self.residual(x) + self.shortcut(x)
+        return x.relu() if self.relu else x
 
 
 class ResNet(nn.Module):
@@ -27,10 +29,17 @@ class ResNet(nn.Module):
 
     stem: (B, channels, H, W) to (B, widths[0], ...).  widths and depths: channels and number of blocks of each stage;
     every stage after the first halves height and width.  channels: gray pictures are copied to as many.
+    signed: the last block ends without a relu, so that features may be negative.
     """
 
     def __init__(
-        self, stem: nn.Module, widths: tuple[int, ...], depths: tuple[int, ...], classes: int, channels: int = 3
+        self,
+        stem: nn.Module,
+        widths: tuple[int, ...],
+        depths: tuple[int, ...],
+        classes: int,
+        channels: int = 3,
+        signed: bool = False,
     ) -> None:
         super().__init__()
         self.channels = channels
@@ -38,7 +47,8 @@ class ResNet(nn.Module):
         blocks, wide = [], widths[0]
         for stage, (width, depth) in enumerate(zip(widths, depths, strict=True)):
             for block in range(depth):
-                blocks.append(BasicBlock(wide, width, stride=2 if stage and not block else 1))
+                last = stage == len(widths) - 1 and block == depth - 1
+                blocks.append(BasicBlock(wide, width, 2 if stage and not block else 1, relu=not (last and signed)))
                 wide = width
         self.stages = nn.Sequential(*blocks)
         self.head = nn.Linear(wide, classes)
@@ -47,7 +57,7 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")  # arXiv 1502.01852, eq. 14
 
     def features(self, x: Tensor) -> Tensor:
-        """float (B, widths[-1]), ≥ 0, of pictures (B, channels or 1, H, W) in [-1, 1]."""
+        """float (B, widths[-1]), ≥ 0 unless signed, of pictures (B, channels or 1, H, W) in [-1, 1]."""
         x = x.expand(-1, self.channels, -1, -1) if x.shape[1] == 1 else x
         return self.stages(self.stem(x)).mean(dim=(2, 3))
 
@@ -60,13 +70,22 @@ class ResNet(nn.Module):
         return self.classify(self.features(x))
 
 
-def resnet18(classes: int, channels: int = 3) -> ResNet:
+def resnet18(classes: int, channels: int = 3, signed: bool = False) -> ResNet:
     """ResNet-18 (arXiv 1512.03385, table 1) with its 7×7 stem and max-pooling, as torchvision has it; 512 features.
 
     Takes pictures of any size from 8 pixels: what is smaller than 32 meets the last stages at 1×1.
     """
     stem = nn.Sequential(*convolution(channels, 64, 7, 2), nn.ReLU(inplace=True), nn.MaxPool2d(3, stride=2, padding=1))
-    return ResNet(stem, (64, 128, 256, 512), (2, 2, 2, 2), classes, channels)
+    return ResNet(stem, (64, 128, 256, 512), (2, 2, 2, 2), classes, channels, signed)
+
+
+def small_resnet(depth: int, classes: int, channels: int = 3, signed: bool = False) -> ResNet:
+    """ResNet-8, 20, 32, ... for 32×32 pictures (arXiv 1512.03385, section 4.2): 6n + 2 layers, 16, 32 and 64 channels, 64 features.
+
+    The shortcuts that change the shape are convolutions, as in the networks of the class-incremental literature.
+    """
+    stem = nn.Sequential(*convolution(channels, 16, 3), nn.ReLU(inplace=True))
+    return ResNet(stem, (16, 32, 64), ((depth - 2) // 6,) * 3, classes, channels, signed)
 
 
 def convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> list[nn.Module]:

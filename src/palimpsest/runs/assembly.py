@@ -25,7 +25,7 @@ from palimpsest.runs.growing import taught_new_classes
 from palimpsest.runs.learners import BUILDERS, build_learner, build_learners
 from palimpsest.runs.pipelines import Pipeline, open_pipeline
 from palimpsest.runs.trackers import check_tracker
-from palimpsest.sources import Memory, Part
+from palimpsest.sources import Keeping, Memory, Part
 from palimpsest.sources.ahead import chunk_steps
 from palimpsest.sources.augment import Augmentation
 from palimpsest.strategies import catalog
@@ -96,7 +96,8 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
     learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
     past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
     past = replace(past, classes=stream.before)
-    own = {"classifier": experiment.classifier.training, "feature_gan": experiment.feature_gan.training}
+    own = {"feature_gan": experiment.feature_gan.training}
+    own |= dict.fromkeys(("classifier", "cosine_classifier"), experiment.classifier.training)
     training = dict.fromkeys(learners, experiment.training) | own
     build = partial(build_learner, experiment=experiment, stream=stream)
     views = {head: Augmentation(tuple(words)) for head, words in experiment.augmentation.items()}
@@ -117,7 +118,7 @@ def course(experiment: Experiment, function: Strategy, learner: str | None = Non
         added_to = catalog.load(other)
         options["beside"] = partial(added_to, **experiment.options_of(other))
         keeps |= added_to.keeps
-    return Course(name, partial(function, **options), learner or experiment.learner, keeps)
+    return Course(name, partial(function, **options), learner or experiment.learner, keeps, function.predicts)
 
 
 def fitting(options: StreamOptions, shape: tuple[int, int, int]) -> StreamOptions:
@@ -139,24 +140,27 @@ def first_past(
 ) -> Past:
     """What is behind the first task: nothing, or a model that is taught on, which counts as one task."""
     options = {course.name: experiment.all_options_of(course.name) for course in courses}
-    sizes = {c.name: options[c.name]["memory_size"] for c in courses if "memory" in c.keeps}
-    if len(set(sizes.values())) > 1:
-        both = " and ".join(f"{name} {size}" for name, size in sizes.items())
+    keepings = {c.name: keeping_of(options[c.name]) for c in courses if "memory" in c.keeps}
+    if len(set(keepings.values())) > 1:
+        both = " and ".join(f"{name} {kept.size or kept.per_class}" for name, kept in keepings.items())
         raise RequestError(
             f"one memory serves the strategy and the classifier beside it; give both one memory_size, not {both}."
         )
-    memory_size = next(iter(sizes.values()), 0)
-    if memory_size < 0:
-        raise RequestError(f"memory_size is {memory_size}, and a memory holds 0 pictures or more.")
+    keeping = next(iter(keepings.values()), Keeping())
     memory = Memory(flip=experiment.stream.flip)
     keeps = frozenset().union(*(course.keeps for course in courses))
-    past = Past(keeps, experiment.learner, learners, memory_size, remembered=memory, count=1 if teachers else 0)
+    past = Past(keeps, experiment.learner, learners, keeping, remembered=memory, count=1 if teachers else 0)
     past = replace(past, fisher_samples=options[courses[-1].name].get("fisher_samples", 0))
     if past.importance_is_kept and past.fisher_samples < 1:
         raise RequestError(f"fisher_samples is {past.fisher_samples}, and importance is measured on 1 picture or more.")
     if "teacher" not in keeps:
         return past
     return replace(past, teachers={name: frozen(learner) for name, learner in teachers.items()})
+
+
+def keeping_of(options: Mapping[str, object]) -> Keeping:
+    """How a strategy's options say that pictures are kept."""
+    return Keeping(options["memory_size"], options.get("per_class", 0), options.get("selection", "by_task"))
 
 
 def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
@@ -167,7 +171,8 @@ def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
     classes = tuple(number for each in before for number in each.classes)
     later = replace(past, count=past.count + len(before), classes=past.classes + classes, teachers=teachers)
     if "memory" in past.keeps:
-        later = replace(later, remembered=past.remembered.after(task.told, past.memory_size, ("rehearsal",)))
+        past.keeping.check(len(plan.stream.learnt(len(plan.stream))))
+        later = replace(later, remembered=past.keeping.after(past.remembered, task.told, ("rehearsal",)))
     for behind, present in ((past, task), (later.with_everything([task.told]), last)):
         now = open_task(plan, replace(progress, past=behind), present)
         for course in plan.courses:

@@ -61,8 +61,18 @@ def new_conditional_denoiser(experiment: Experiment, stream: Stream) -> Denoiser
 
 def new_classifier(experiment: Experiment, stream: Stream) -> Classifier:
     """An untrained classifier of all the stream's classes."""
-    options = ClassifierOptions(**experiment.classifier.model_dump(include=set(ClassifierOptions.model_fields)))
-    return build_classifier(options, stream.shape, stream.class_names, experiment.seed)
+    return build_classifier(classifier_options(experiment), stream.shape, stream.class_names, experiment.seed)
+
+
+def new_cosine_classifier(experiment: Experiment, stream: Stream) -> Classifier:
+    """An untrained classifier that goes by directions, and whose head grows with the classes."""
+    options = classifier_options(experiment).model_copy(update={"head": "growing"})
+    return build_classifier(options, stream.shape, stream.class_names, experiment.seed, cosine=True)
+
+
+def classifier_options(experiment: Experiment) -> ClassifierOptions:
+    """The network of the experiment's classifier, without how it is trained."""
+    return ClassifierOptions(**experiment.classifier.model_dump(include=set(ClassifierOptions.model_fields)))
 
 
 def new_joint(experiment: Experiment, stream: Stream) -> Joint:
@@ -81,6 +91,7 @@ BUILDERS: dict[str, Callable[[Experiment, Stream], nn.Module]] = {
     "denoiser": new_denoiser,
     "conditional_denoiser": new_conditional_denoiser,
     "classifier": new_classifier,
+    "cosine_classifier": new_cosine_classifier,
     "joint": new_joint,
     "feature_gan": new_feature_gan,
 }

@@ -97,7 +97,8 @@ class Measurer:
         check: is told how many samples are drawn, and may raise.
         """
         found = Found()
-        generator, classifier = offering(learners, "noise"), offering(learners, "logits")
+        generator = offering(learners, "noise")
+        classifiers = [learner for learner in learners.values() if "logits" in learner.heads]
         if generator is not None:
             last = task.number == len(self.yardstick.stream)
             samplers = {"": self.sampler} | ({LONG: self.long_sampler} if last and self.long_sampler else {})
@@ -108,8 +109,9 @@ class Measurer:
             if self.machine.main:
                 self.of_forgetting(found, task, generator, model)
                 self.of_features(found, task, generator)
-        if classifier is not None and self.machine.main:
-            self.of_classifier(found, task, classifier)
+        if classifiers and self.machine.main:
+            self.of_classifier(found, task, classifiers[0])
+            self.of_predictors(found, task, classifiers)
         return found
 
     def draw(self, denoiser: Denoiser, sampler: Sampler, task: Task, check: Callable[[int], None]) -> Tensor:
@@ -197,16 +199,29 @@ class Measurer:
         found.measures["accuracy_probe"] = linear_probe(seen, training, test, self.machine.device)
 
     def of_classifier(self, found: Found, task: Task, classifier: nn.Module) -> None:
-        """Accuracy on the test pictures of the tasks seen so far: of all, of each task, of each class."""
+        """Accuracy on the test pictures of the tasks seen so far: of all, of old and new classes, of each task, of each class."""
         tasks = self.yardstick.seen(task)
         said = [predict(classifier.logits, earlier.test, self.machine.device) for earlier in tasks]
         whole = together(said)
         found.measures |= named(whole.accuracy())
+        if len(tasks) > 1 and tasks[-1] is task:
+            old = set(self.yardstick.stream.seen(task.number)) - set(task.classes)
+            found.measures |= named(whole.accuracy(sorted(old)), "accuracy_old")
+            found.measures |= named(whole.accuracy(task.classes), "accuracy_new")
         found.add_group(
             "per_task", [{"task": t.number} | named(p.accuracy()) for t, p in zip(tasks, said, strict=True)]
         )
         classes = sorted(self.yardstick.stream.seen(task.number))
         found.add_group("per_class", [{"class": c} | named(whole.accuracy([c])) for c in classes])
+
+    def of_predictors(self, found: Found, task: Task, classifiers: Sequence[nn.Module]) -> None:
+        """Where one classifier predicts in several ways, what each of them comes to."""
+        if len(classifiers) < 2:
+            return
+        test = joined([earlier.test for earlier in self.yardstick.seen(task)])
+        for each in classifiers:
+            accuracy = predict(each.logits, test, self.machine.device).accuracy()
+            found.measures |= named(accuracy, f"accuracy_{each.predicts}")
 
     def of_replay(self, source: Source, due: Sequence[int], address: Address) -> dict | None:
         """What a source replays, by the evaluator; all processes draw. None where it is not looked at."""
@@ -222,9 +237,9 @@ class Measurer:
         return examine_replay(evaluator.labels(self.machine.gathered(drawn.x)), due, labels)
 
 
-def named(accuracy: float | None) -> dict[str, float]:
+def named(accuracy: float | None, name: str = "accuracy") -> dict[str, float]:
     """An accuracy by its name; nothing where there is none."""
-    return {} if accuracy is None else {"accuracy": accuracy}
+    return {} if accuracy is None else {name: accuracy}
 
 
 def offering(learners: Mapping[str, nn.Module], head: str) -> nn.Module | None:

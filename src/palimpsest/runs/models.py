@@ -8,6 +8,7 @@ from torch import nn
 from palimpsest.core.errors import RequestError
 from palimpsest.models.classifier import STEM, Classifier, open_classifier, save_classifier
 from palimpsest.models.joint import Joint, save_head, with_head
+from palimpsest.models.predictors import NearestMean, open_means, save_means
 from palimpsest.runs.folder import open_folder
 from palimpsest.runs.measuring import offering
 from palimpsest.runs.pipelines import Pipeline, open_pipeline, save_classes
@@ -29,6 +30,8 @@ def save_learners(
             save_head(learner, place)
         elif isinstance(learner, Classifier):
             save_classifier(learner, place)
+        elif isinstance(learner, NearestMean):
+            save_means(learner, offering(learners, "logits") is learner, place)
 
 
 def model_of(place: Path, task: int | None) -> Path:
@@ -52,4 +55,7 @@ def open_learners(place: Path) -> dict[str, nn.Module]:
         found |= {"denoiser": denoiser} if joint is None else {"joint": joint}
     if (classifier := open_classifier(place)) is not None:
         found["classifier"] = classifier
+        means, own = open_means(classifier, place)
+        other = {} if means is None else {"nearest_mean": means}
+        found = other | found if own else found | other
     return found

@@ -5,6 +5,7 @@ from palimpsest.sources.data import Data, Unlabelled
 from palimpsest.sources.dreams import Dreams, Halfway
 from palimpsest.sources.features import Codes, Featured, FeatureDreams
 from palimpsest.sources.gaussian import Gaussian
+from palimpsest.sources.keeping import Keeping
 from palimpsest.sources.memory import Memory
 from palimpsest.sources.nowhere import nowhere
 from palimpsest.sources.pool import Pool
@@ -20,6 +21,7 @@ __all__ = [
     "Featured",
     "Gaussian",
     "Halfway",
+    "Keeping",
     "Memory",
     "Part",
     "Pool",

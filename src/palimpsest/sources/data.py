@@ -47,7 +47,8 @@ class Data:
         x, y = self.pictures.take(rows[batch.mine])
         views = views_of(x, batch.size, self.views, partial(batch.random, self.name, "view"))
         x = flipped(x, batch.random(self.name, "flip").uniform(batch.size)) if self.flip else x
-        return Images(x, y, views, total=batch.size)
+        everyone = self.pictures.labels[rows.to(y.device)] if batch.world > 1 else None
+        return Images(x, y, views, total=batch.size, everyone=everyone)
 
     def rows(self, batch: Batch) -> Tensor:
         """Row numbers of the global batch, int64 (size,); none of no pictures."""

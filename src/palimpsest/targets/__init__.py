@@ -1,6 +1,7 @@
 """What the student should say: the head it is asked with, the wanted answer, the distance to it."""
 
 from palimpsest.targets.features import MadeFeatures, OwnLoss, TaughtFeatures
+from palimpsest.targets.incremental import Margin, Sigmoids
 from palimpsest.targets.labels import Confident, Label, Soft, judged, label
 from palimpsest.targets.neighbours import Neighbours, TaughtNeighbours
 from palimpsest.targets.noise import TaughtNoise, true_noise
@@ -9,8 +10,10 @@ __all__ = [
     "Confident",
     "Label",
     "MadeFeatures",
+    "Margin",
     "Neighbours",
     "OwnLoss",
+    "Sigmoids",
     "Soft",
     "TaughtFeatures",
     "TaughtNeighbours",

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from palimpsest.core.images import Images
 from palimpsest.core.term import CODES, FEATURES, IMAGES, LABELS
@@ -12,9 +13,13 @@ from palimpsest.core.term import CODES, FEATURES, IMAGES, LABELS
 
 @dataclass(frozen=True)
 class TaughtFeatures:
-    """What a frozen classifier sees in the same pictures: ‖F_θ(x) − F_teacher(x)‖₂ (arXiv 2004.09199, eq. 5)."""
+    """What a frozen classifier sees in the same pictures: ‖F_θ(x) − F_teacher(x)‖₂ (arXiv 2004.09199, eq. 5).
+
+    direction: only where it points to, 1 − cos(F_θ(x), F_teacher(x)): less-forget (Hou et al. 2019, LUCIR, eq. 6).
+    """
 
     teacher: nn.Module | None
+    direction: bool = False
     name: str = "teacher.features"
     head: ClassVar[str] = "features"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES})
@@ -27,6 +32,8 @@ class TaughtFeatures:
         return self.teacher.features(question.x)
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
+        if self.direction:
+            return 1 - functional.cosine_similarity(said, wanted, dim=1)
         return (said - wanted).norm(dim=1)
 
 

@@ -14,7 +14,9 @@ from palimpsest.core.term import FEATURES, IMAGES, LABELS
 from palimpsest.models.classifier import only
 
 UNSURE = -100  # in place of a class number
-LEAST = -100.0  # ln p of a class that a teacher does not know; −∞ would be no number where it is weighed
+LEAST = (
+    -100.0
+)  # ln p of a class that a teacher does not know, and never less; −∞ would be no number where it is weighed
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,14 @@ class Soft:
 
     teacher: a learner with the head `logits`; None before there is one.
     classes: those that the teacher knows, which alone have a probability; none given: all.
+    within: the student's opinion is one among these classes, too, and not among all that it knows.
     """
 
     teacher: nn.Module | None
     temperature: float = 2.0
     reverse: bool = False
     classes: tuple[int, ...] = ()
+    within: bool = False
     name: str = "teacher.soft"
     head: ClassVar[str] = "logits"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES})
@@ -71,13 +75,14 @@ class Soft:
     def answer(self, question: Images) -> Tensor:
         """ln p, float (B, classes)."""
         logits = self.teacher({"logits": question})["logits"] / self.temperature
-        if not self.classes:
-            return logits.log_softmax(-1)
-        return only(logits, self.classes).log_softmax(-1).clamp(min=LEAST)
+        logits = only(logits, self.classes) if self.classes else logits
+        return logits.log_softmax(-1).clamp(min=LEAST)
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
+        said = only(said, self.classes) if self.within and self.classes else said
         said = (said / self.temperature).log_softmax(-1)
         parts = -said.exp() * wanted if self.reverse else wanted.exp() * (wanted - said)
+        parts = parts.masked_fill(said.isneginf(), 0.0)  # what neither knows: 0 · ∞
         return self.temperature**2 * parts.sum(-1)
 
 

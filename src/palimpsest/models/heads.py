@@ -1,0 +1,89 @@
+"""The last layer of a classifier whose classes arrive one after another."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class CosineHead(nn.Module):
+    """Logits η · cos(θ_c, f): how much features point into the direction of a class (Hou et al. 2019, LUCIR, section 3.2).
+
+    Rows of the classes that arrived last are parameters apart from those of the classes before, so that the old ones can be
+    kept as they are. η, the scale, begins with 1 and is learnt.
+    """
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.in_features = width
+        rows = torch.empty(classes, width).uniform_(-(width**-0.5), width**-0.5)
+        self.old, self.new = nn.Parameter(rows.clone()), nn.Parameter(rows)
+        self.scale = nn.Parameter(torch.ones(()))
+        self.register_buffer("is_new", torch.zeros(classes, dtype=torch.bool))
+
+    @property
+    def weight(self) -> Tensor:
+        """θ, a row of each class: (classes, D)."""
+        return torch.where(self.is_new[:, None], self.new, self.old)
+
+    def cosines(self, features: Tensor) -> Tensor:
+        """cos(θ_c, f) in [−1, 1], (B, classes), of features (B, D)."""
+        return functional.normalize(features, dim=1) @ functional.normalize(self.weight, dim=1).T
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (B, classes)."""
+        return self.scale * self.cosines(features)
+
+    @torch.no_grad()
+    def meet(self, classes: Sequence[int]) -> None:
+        """Classes arrive: what was new becomes old."""
+        self.old.copy_(self.weight)
+        self.is_new.zero_()
+        self.is_new[list(classes)] = True
+
+    @torch.no_grad()
+    def imprint(self, directions: Tensor, before: Sequence[int]) -> None:
+        """Give the new classes rows of these directions (their number, D), as long as those of the classes `before` are on average.
+
+        Their order is that of the class numbers. Hou et al. 2019, code; after Qi et al. 2018, arXiv 1712.07136.
+        """
+        length = self.old[list(before)].norm(dim=1).mean()
+        self.new[self.is_new] = functional.normalize(directions, dim=1) * length
+
+
+class Known(nn.Module):
+    """Which classes have arrived. Others have the logit −∞, so that neither a loss nor a prediction knows of them.
+
+    This is a head that grows: the row of a class that has not arrived gets no gradient, and begins anew when it arrives.
+    """
+
+    def __init__(self, head: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("arrived", torch.zeros(classes, dtype=torch.bool))
+        for name, rows in head.named_parameters():
+            if rows.ndim:
+                self.register_buffer(f"initial_{name}", rows.detach().clone(), persistent=False)
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Logits (B, classes) of those that have arrived."""
+        return logits.masked_fill(~self.arrived, -torch.inf)
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Those that have arrived, sorted. Asks the device."""
+        return tuple(self.arrived.nonzero().flatten().tolist())
+
+    @torch.no_grad()
+    def meet(self, head: nn.Module, classes: Sequence[int]) -> bool:
+        """Classes arrive, with the rows that they began with; whether any of them had not arrived before."""
+        numbers = [number for number in classes if not self.arrived[number]]
+        if not numbers:
+            return False
+        self.arrived[numbers] = True
+        if isinstance(head, CosineHead):
+            head.meet(numbers)
+        for name, rows in head.named_parameters():
+            if rows.ndim and name != "old":
+                rows[numbers] = getattr(self, f"initial_{name}")[numbers]
+        return True

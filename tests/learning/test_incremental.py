@@ -1,0 +1,151 @@
+"""Classifiers that learn class by class, as runs: iCaRL and LUCIR."""
+
+import json
+from math import sqrt
+
+import pytest
+import torch
+
+import palimpsest
+from palimpsest.core.errors import RequestError
+from palimpsest.learning.past import Now, Past
+from palimpsest.learning.teacher import frozen
+from palimpsest.models.classifier import build_classifier
+from palimpsest.models.options import ClassifierOptions
+from palimpsest.runs.asking import classify
+from palimpsest.runs.models import open_learners
+from palimpsest.sources import Data
+from palimpsest.strategies import catalog
+from palimpsest.streams.pictures import Pictures
+from tests.tiny import QUIET, interrupted_after, same, tiny
+
+
+def tables(**sections):
+    base = {
+        "learner": "classifier",
+        "stream": {"name": "digits", "tasks": [[0, 1, 2], [3], [4, 5]], "limit": 400},
+        "classifier": {"network": "resnet8", "head": "growing", "training": {"steps": 6, "batch": 16}},
+        "augmentation": {"logits": ["padded_crop 1"]},
+    }
+    return tiny(**(base | sections))
+
+
+def train(place, strategy, **options):
+    return palimpsest.train(tables(), strategy=strategy, out=place, display=QUIET, **options)
+
+
+def losses(run, task):
+    told = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    return [set(each["losses"]) for each in told if each["event"] == "step" and each["task"] == task]
+
+
+CASES = {
+    "icarl": {"per_class": 4},
+    "icarl sigmoid": {"per_class": 4, "loss": "sigmoid"},
+    "icarl reservoir": {"memory_size": 12, "selection": "reservoir"},
+    "lucir": {"per_class": 4, "balanced_epochs": 1},
+    "experience_replay": {"per_class": 4, "selection": "herding"},
+    "lwf": {},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_interrupted_run_ends_as_one_that_was_not(case, tmp_path):
+    """Stopped in the second task; its memory, arrived classes and frozen rows are part of the checkpoint."""
+    strategy, options = case.split()[0], CASES[case]
+    whole = train(tmp_path / "whole", strategy, **options)
+    with interrupted_after(9):
+        train(tmp_path / "run", strategy, **options)
+    resumed = palimpsest.resume(tmp_path / "run", display=QUIET)
+    for name, learner in open_learners(whole.path / "models" / "task_3").items():
+        assert same(learner, open_learners(resumed.path / "models" / "task_3")[name]), name
+    assert [t["measures"] for t in resumed.results["tasks"]] == [t["measures"] for t in whole.results["tasks"]]
+
+
+@pytest.mark.parametrize("strategy", ["icarl", "lwf", "experience_replay", "joint"])
+def test_the_first_task_is_finetuning(strategy, tmp_path):
+    first, other = train(tmp_path / "first", "finetune"), train(tmp_path / "other", strategy)
+    models = [open_learners(run.path / "models" / "task_1")["classifier"] for run in (first, other)]
+    assert same(*models)
+
+
+def test_lucir_learns_with_three_losses_from_the_second_task_on(tmp_path):
+    run = train(tmp_path / "run", "lucir", per_class=4)
+    assert losses(run, 1)[0] == {"data × label"}
+    assert losses(run, 2)[0] == {"data × label", "data × teacher.features", "data × margin"}
+    before, after = (open_learners(run.path / "models" / f"task_{k}")["classifier"].network.head for k in (1, 2))
+    assert torch.equal(before.weight[:3], after.weight[:3]), "old rows are frozen"
+    assert not torch.equal(before.weight[3], after.weight[3])
+    assert after.scale != before.scale
+
+
+def test_balanced_fine_tuning_changes_the_last_layer_alone(tmp_path):
+    runs = [train(tmp_path / str(epochs), "lucir", per_class=4, balanced_epochs=epochs) for epochs in (0, 1)]
+    plain, balanced = (open_learners(run.path / "models" / "task_2")["classifier"] for run in runs)
+    for name, tensor in plain.state_dict().items():
+        alike = torch.equal(tensor, balanced.state_dict()[name])
+        assert alike == (name not in ("network.head.old", "network.head.new", "network.head.scale")), name
+    assert losses(runs[1], 2)[-1] == {"balanced × label", "balanced × margin"}
+
+
+def strength_of(old, new):
+    """What less-forget counts in LUCIR's second phase of so many old and new classes."""
+    learner = build_classifier(ClassifierOptions(head="growing"), (1, 8, 8), [""] * (old + new), 0, cosine=True)
+    classes = tuple(range(old, old + new))
+    data = Data(Pictures(torch.zeros(new, 1, 8, 8, dtype=torch.uint8), torch.tensor(classes)))
+    now = Now(2, classes, data, "cosine_classifier", {"cosine_classifier": learner})
+    keeps = frozenset({"memory", "teacher"})
+    teachers = {"cosine_classifier": frozen(learner)}
+    past = Past(keeps, learners=("cosine_classifier",), teachers=teachers, classes=tuple(range(old)), count=1)
+    phase = next(catalog.load("lucir")(now, past))
+    (term,) = [term for term in phase.present if term.target.name == "teacher.features"]
+    return term.weight
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [(50, 10, 11.2), (90, 10, 15.0), (50, 5, 15.8), (95, 5, 21.8), (50, 2, 25.0), (98, 2, 35.0)],
+)
+def test_less_forget_counts_what_the_published_code_makes_it_count(old, new, expected):
+    """Also in the first increment, where a well-known re-implementation gives it nothing."""
+    assert strength_of(old, new) == pytest.approx(expected, abs=0.05)
+    assert strength_of(old, new) == pytest.approx(5 * sqrt(old / new))
+
+
+def test_icarl_predicts_by_the_nearest_mean_and_says_what_its_last_layer_would(tmp_path):
+    run = train(tmp_path / "run", "icarl", per_class=4)
+    last = run.results["tasks"][-1]["measures"]
+    assert last["accuracy"] == last["accuracy_nearest_mean"] != last["accuracy_softmax"]
+    assert {"accuracy_old", "accuracy_new", "base_forgetting", "average_incremental_accuracy"} <= last.keys()
+    found = open_learners(run.path / "models" / "task_3")
+    x = torch.randn(3, 1, 8, 8)
+    assert torch.equal(classify(run.path, x).argmax(1), found["nearest_mean"].logits(x).argmax(1))
+    lucir = train(tmp_path / "lucir", "lucir", per_class=4).results["tasks"][-1]["measures"]
+    assert lucir["accuracy"] == lucir["accuracy_softmax"]
+
+
+def test_evaluate_measures_the_same_again(tmp_path):
+    run = train(tmp_path / "run", "icarl", per_class=4)
+    again = palimpsest.evaluate(run.path, display=QUIET)
+    assert again["accuracy_matrix"] == run.results["accuracy_matrix"]
+    assert (
+        again["tasks"][-1]["measures"]["accuracy_softmax"] == run.results["tasks"][-1]["measures"]["accuracy_softmax"]
+    )
+
+
+def test_classes_that_have_not_arrived_are_not_predicted(tmp_path):
+    run = train(tmp_path / "run", "finetune")
+    said = classify(run.path, torch.randn(50, 1, 8, 8), task=1)
+    assert said[:, :3].sum(1) == pytest.approx(torch.ones(50)) and not said[:, 3:].any()
+
+
+def test_what_is_wrong_is_known_before_anything_is_written(tmp_path):
+    for match, strategy, options in (
+        ("memory_size is 3, and there are 6 classes", "icarl", {"memory_size": 3}),
+        ('unknown loss of icarl "hinge"', "icarl", {"loss": "hinge"}),
+        ("the margin is held to 0", "lucir", {"nearest": 0}),
+        ("is to have -1 epochs", "lucir", {"balanced_epochs": -1}),
+    ):
+        with pytest.raises(RequestError, match=match):
+            train(tmp_path / "run", strategy, **options)
+    assert not (tmp_path / "run").exists()
