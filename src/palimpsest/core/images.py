@@ -21,7 +21,7 @@ class Images:
     total: rows in the global batch, all processes together (0 stands for "as many as here").
     whole: rows of a whole batch of them, which decide whose row is whose, where those of the step's batch do not; else 0.
     everyone: the labels of the global batch, int64 (total,), where there are several processes and the source knows them.
-    synthetic: of each row whether it is a picture that a generator made, bool (B,); None: of none.
+    synthetic: how many of the rows, the last ones, are pictures that stand in for real ones.
     synthetic_total: how many such rows the global batch has.
     """
 
@@ -31,7 +31,7 @@ class Images:
     total: int = 0
     whole: int = 0
     everyone: Tensor | None = None
-    synthetic: Tensor | None = None
+    synthetic: int = 0
     synthetic_total: int = 0
 
     def __post_init__(self) -> None:
@@ -39,6 +39,18 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def only_real(self) -> "Images":
+        """Those that stand in for nothing."""
+        count, total = len(self) - self.synthetic, self.total - self.synthetic_total
+        rest = {
+            "views": {head: view[:count] for head, view in self.views.items()},
+            "synthetic": 0,
+            "synthetic_total": 0,
+        }
+        labels, everyone = (each if each is None else each[:n] for each, n in ((self.y, count), (self.everyone, total)))
+        return replace(self, x=self.x[:count], y=labels, total=total, everyone=everyone, **rest)
 
     def seen_by(self, head: str) -> "Images":
         """The view of these pictures that `head` is to be asked about."""

@@ -18,7 +18,7 @@ from palimpsest.learning.plan import Plan, Run
 from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.remembering import greet, look_with, predictors
 from palimpsest.learning.teacher import Teacher, frozen
-from palimpsest.learning.train import pictures_of, train
+from palimpsest.learning.train import pictures_of, rows_of, train
 from palimpsest.learning.work import Work, below
 from palimpsest.sources import Data, Memory, Pool, Refreshed, Unlabelled
 from palimpsest.sources.augment import Augmentation
@@ -152,6 +152,8 @@ def end(plan: Plan, phase: Phase, progress: Progress) -> None:
     """Take the result of a phase's work, and put the work down."""
     progress.settle()
     work, learner = progress.work, progress.learners[phase.learner].eval().requires_grad_(True)
+    rows = rows_of(phase, work.descent, progress.machine)
+    progress.seen = {name: progress.seen.get(name, 0) + count for name, count in rows.items()}
     if work.average:
         progress.averaged[phase.learner] = work.averaged()
     if not phase.ends_descent or work.options.keep_optimizer_state:
@@ -171,7 +173,7 @@ def turn_page(plan: Plan, now: Now, progress: Progress, memory: Memory) -> None:
     measure = None if idle else partial(importance, plan=plan, now=now, progress=progress)
     progress.past = progress.past.after(now, memory, lambda: teachers(plan, progress), measure)
     progress.task, progress.phase, progress.step = progress.task + 1, 0, 0
-    progress.trained, progress.task_seconds, progress.finished = False, 0.0, []
+    progress.trained, progress.task_seconds, progress.finished, progress.seen = False, 0.0, [], {}
     now.close()
     recall(plan, progress)
 

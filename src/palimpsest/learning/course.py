@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from palimpsest.core.term import Phase, Strategy
+from palimpsest.learning.mixing import Mixing
 from palimpsest.learning.past import Now, Past
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.teacher import Teacher, frozen
@@ -14,6 +15,7 @@ class Course:
     """A strategy by name, the learner that it trains where it serves any, and what it may see of the past.
 
     strategy: with its options filled in, (now, past) → phase.  predicts: how it says which class a picture shows.
+    mixing: synthetic pictures among its data, where there are any.
     """
 
     name: str
@@ -21,10 +23,13 @@ class Course:
     learner: str
     keeps: frozenset[str]
     predicts: str = "softmax"
+    mixing: Mixing | None = None
 
     def phases(self, now: Now, past: Past) -> Phase | Iterator[Phase]:
         """What the strategy gives for the present task."""
-        return self.strategy(replace(now, learner=self.learner), past.seen_by(self.keeps, self.learner))
+        past = past.seen_by(self.keeps, self.learner)
+        made = self.strategy(replace(now, learner=self.learner), past)
+        return made if self.mixing is None else self.mixing.into(made, past)
 
 
 def phases(courses: Sequence[Course], now: Now, progress: Progress) -> Iterator[Phase]:

@@ -39,6 +39,7 @@ class Progress:
 
     task, phase: numbers of those in hand, from 1 and from 0.  step: steps done in the phase, of `steps`.
     trained: the task's phases are done, and its measures are not taken yet.
+    seen: optimizer steps of the task so far, and rows of training data in them, real ones and those that stand in for real ones.
     averaged: learners with averaged weights, where training.average asks for them.
     beside: the learner that is trained beside the strategy's own, "" where there is none; beside_cost: what it costs.
     training: the learner in training, "" between phases.
@@ -57,6 +58,7 @@ class Progress:
     step: int = 0
     steps: int = 0
     trained: bool = False
+    seen: dict[str, int] = field(default_factory=dict)
     task_seconds: float = 0.0
     beside: str = ""
     training: str = ""

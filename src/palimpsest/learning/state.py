@@ -15,7 +15,7 @@ from palimpsest.sources import Memory
 from palimpsest.streams.pictures import Pictures
 from palimpsest.targets.weights import KINDS, importance_of
 
-PLACE = ("task", "phase", "step", "trained", "task_seconds")
+PLACE = ("task", "phase", "step", "trained", "seen", "task_seconds")
 
 
 def numbers_of(progress: Progress) -> dict:

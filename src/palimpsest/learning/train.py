@@ -7,8 +7,10 @@ from palimpsest.core.batch import Batch
 from palimpsest.core.objective import objective
 from palimpsest.core.random import Address
 from palimpsest.core.term import Phase
+from palimpsest.learning.devices import Machine
 from palimpsest.learning.progress import Progress
-from palimpsest.learning.work import batches, seed_network
+from palimpsest.learning.work import Descent, batches, seed_network
+from palimpsest.sources import Data, Mixed
 
 
 class Journal(Protocol):
@@ -40,3 +42,15 @@ def train(
 def pictures_of(phase: Phase) -> int:
     """How many real pictures an epoch of the phase has: the most that one of its sources has of the task's."""
     return max((getattr(term.source, "real", 0) for term in phase.present), default=0)
+
+
+def rows_of(phase: Phase, descent: Descent, machine: Machine) -> dict[str, int]:
+    """Steps of a phase, and the rows of training data in them: real ones, and those that stand in for real ones."""
+    found = {"steps": descent.steps, "real": 0, "synthetic": 0}
+    sources = {term.source for term in phase.present if isinstance(term.source, Data | Mixed)}
+    for batch in batches(descent, pictures_of(phase), (), machine, 0) if sources else ():
+        for source in sources:
+            real, synthetic = source.counts(batch) if isinstance(source, Mixed) else (batch.size, 0)
+            found["real"] += real
+            found["synthetic"] += synthetic
+    return found

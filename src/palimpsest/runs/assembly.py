@@ -24,6 +24,7 @@ from palimpsest.runs.config import Experiment, strategy_beside
 from palimpsest.runs.growing import taught_new_classes
 from palimpsest.runs.learners import BUILDERS, build_learner, build_learners
 from palimpsest.runs.pipelines import Pipeline, open_pipeline
+from palimpsest.runs.synthetic import mixing_of
 from palimpsest.runs.trackers import check_tracker
 from palimpsest.sources import Keeping, Memory, Part
 from palimpsest.sources.ahead import chunk_steps
@@ -93,6 +94,8 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
         )
     check_untold(experiment, names, given[0] if given else None)
     built = build_learners(names, experiment, stream, teachers)
+    mixing = mixing_of(experiment, stream, names, courses[-1].keeps)
+    courses[-1] = replace(courses[-1], mixing=mixing)
     learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
     past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
     past = replace(past, classes=stream.before)

@@ -14,6 +14,7 @@ from palimpsest.evaluation.options import EvaluationOptions
 from palimpsest.learning.options import ClassifierTable, EngineOptions, FeatureGANTable, TrainingOptions
 from palimpsest.models.options import JointOptions, UNetOptions
 from palimpsest.runs.published import PublishedRow
+from palimpsest.sources.options import SyntheticOptions
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
 from palimpsest.streams.options import StreamOptions
@@ -53,6 +54,7 @@ class Experiment(BaseModel):
         description="by head, what is done to its own view of real pictures; stream.flip serves heads without one. strong: "
         "the logits' view of pictures without a label",
     )
+    synthetic: SyntheticOptions = Field(SyntheticOptions(), description="pictures of past classes beside real ones")
     joint: JointOptions = Field(JointOptions(), description="the head of a joint model, whose body is the denoiser")
     feature_gan: FeatureGANTable = Field(FeatureGANTable(), description="a generator of a classifier's features")
     training: TrainingOptions = Field(description="how each phase descends; a classifier's is [classifier.training]")

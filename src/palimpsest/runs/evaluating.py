@@ -138,7 +138,7 @@ def measure_models(
         display.end()
         for warning in found.warnings:
             display.say(f"warning: {warning}")
-        tasks.append(task_entry(task, found, [], 0.0))
+        tasks.append(task_entry(task, found, [], 0.0, {}))
         pictures |= {(task.number, ending): picture for ending, picture in found.pictures.items()}
     return tasks, pictures
 

@@ -8,13 +8,14 @@ from palimpsest.runs.measuring import Found, Measurer
 from palimpsest.streams.stream import Stream, Task
 
 
-def task_entry(task: Task, found: Found, replayed: list[dict], seconds: float) -> dict:
-    """A task's place among the results."""
+def task_entry(task: Task, found: Found, replayed: list[dict], seconds: float, seen: dict[str, int]) -> dict:
+    """A task's place among the results. seen: steps, and rows of training data in them."""
     entry = {
         "number": task.number,
         "classes": list(task.classes),
         "measures": found.measures,
         "seconds": round(seconds, 3),
+        **({"seen": seen} if seen else {}),
         **found.groups,
         **found.facts,
     }

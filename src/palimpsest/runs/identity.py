@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.deciding import precisions
+from palimpsest.runs.synthetic import digest_of
 
 
 def identity(assembly: Assembly) -> dict:
@@ -16,6 +17,8 @@ def identity(assembly: Assembly) -> dict:
     strategy = {"name": own, "passed_in": experiment.strategy.passed_in, **experiment.all_options_of(own)}
     strategy["beside"] = {course.name: experiment.options_of(course.name) for course in assembly.plan.courses[:-1]}
     pictures = {str(task.number): [list(task.classes), len(task.train), len(task.test)] for task in stream.tasks}
+    if synthetic := digest_of(assembly.plan.courses[-1].mixing):
+        pictures["synthetic"] = synthetic
     return tables | {"strategy": strategy, "engine": precisions(experiment), "pictures": pictures}
 
 

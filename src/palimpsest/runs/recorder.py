@@ -195,7 +195,8 @@ class Recorder:
             self.warn(warning)
         stream = self.assembly.stream
         keep_task(self.folder, self.assembly, task, learners, found.pictures)
-        self.tasks.append(task_entry(task, found, self.replayed, self.progress.task_seconds))
+        progress = self.progress
+        self.tasks.append(task_entry(task, found, self.replayed, progress.task_seconds, progress.seen))
         measures = self.tasks[-1]["measures"]
         if finished := task.number == len(stream):
             measures |= summarised(self.tasks, stream)

@@ -7,6 +7,7 @@ from palimpsest.sources.features import Codes, Featured, FeatureDreams
 from palimpsest.sources.gaussian import Gaussian
 from palimpsest.sources.keeping import Keeping
 from palimpsest.sources.memory import Memory
+from palimpsest.sources.mixed import Mixed
 from palimpsest.sources.nowhere import nowhere
 from palimpsest.sources.pool import Pool
 from palimpsest.sources.refreshed import Refreshed
@@ -24,6 +25,7 @@ __all__ = [
     "Keeping",
     "Memory",
     "Part",
+    "Mixed",
     "Pool",
     "Refreshed",
     "Supported",

@@ -5,6 +5,7 @@ from palimpsest.targets.incremental import Margin, Sigmoids
 from palimpsest.targets.labels import Confident, Label, Soft, judged, label
 from palimpsest.targets.neighbours import Neighbours, TaughtNeighbours
 from palimpsest.targets.noise import TaughtNoise, true_noise
+from palimpsest.targets.real import OnReal
 
 __all__ = [
     "Confident",
@@ -12,6 +13,7 @@ __all__ = [
     "MadeFeatures",
     "Margin",
     "Neighbours",
+    "OnReal",
     "OwnLoss",
     "Sigmoids",
     "Soft",

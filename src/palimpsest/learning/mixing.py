@@ -1,0 +1,98 @@
+"""Synthetic pictures in the batches of a classifier, whatever its strategy: no strategy knows of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from palimpsest.core.errors import RequestError
+from palimpsest.core.random import permutation
+from palimpsest.core.term import Phase, Target, Term
+from palimpsest.learning.past import Past
+from palimpsest.sources import Data, Mixed
+from palimpsest.sources.options import SyntheticOptions
+from palimpsest.streams.pictures import Pictures
+from palimpsest.targets import Label, Margin, OnReal, Sigmoids, Soft, TaughtFeatures
+
+KINDS = {Label: "classification", Soft: "distillation", TaughtFeatures: "distillation", Margin: "margin"}
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How synthetic pictures come beside real ones.
+
+    pictures: of all classes that there are any of, with their labels; None where they are those of the memory.
+    """
+
+    options: SyntheticOptions
+    pictures: Pictures | None = None
+
+    def into(self, made: Phase | Iterator[Phase], past: Past) -> Phase | Iterator[Phase]:
+        """The phases that a strategy asks for, with synthetic pictures among their real data; as they are before there is a past."""
+        if not past.classes:
+            return made
+        return self.mixed(made, past) if isinstance(made, Phase) else self.each(made, past)
+
+    def each(self, made: Iterator[Phase], past: Past) -> Iterator[Phase]:
+        """Phase by phase, telling the strategy what each left behind."""
+        left = None
+        while True:
+            try:
+                phase = made.send(left)
+            except StopIteration:
+                return
+            left = yield self.mixed(phase, past)
+
+    def mixed(self, phase: Phase, past: Past) -> Phase:
+        """The phase with every term over real data over mixed data."""
+        pictures = self.of_past(past)
+        if not len(pictures):
+            return phase
+        return replace(phase, terms=tuple(self.term(term, past, pictures) for term in phase.terms))
+
+    def term(self, term: Term, past: Past, pictures: Pictures) -> Term:
+        """A term over the training data over those and synthetic pictures; any other as it is."""
+        source, options = term.source, self.options
+        if not (isinstance(source, Data) and source.name == "data"):
+            return term
+        synthetic = replace(source, pictures=pictures, name="synthetic")
+        added, whole = options.batch == "added", options.epoch_by == "real"
+        mixed = Mixed(source, synthetic, tuple(past.classes), options.share, added, whole)
+        return replace(term, source=mixed, target=self.counting(term.target))
+
+    def counting(self, target: Target) -> Target:
+        """The target, or what leaves synthetic pictures out of it."""
+        options, kind = self.options, KINDS.get(type(target), "both")
+        if isinstance(target, Sigmoids) and options.losses != "both":
+            raise RequestError(
+                f"synthetic.losses is {options.losses}, and icarl's sigmoid loss is one of classification and distillation at once; "
+                "set strategy.icarl.loss to softmax, or synthetic.losses to both."
+            )
+        if kind == "margin":
+            return target if options.in_margin else OnReal(target)
+        return target if kind == "both" or options.losses in ("both", kind) else OnReal(target)
+
+    def of_past(self, past: Past) -> Pictures:
+        """Pictures of past classes, up to so many of each."""
+        if self.pictures is None:
+            return past.memory.pictures
+        classes = tuple(dict.fromkeys(past.classes))
+        some = self.pictures.subset(first_of_each(self.pictures.labels.cpu(), classes, self.options.per_class))
+        return mislabelled(some, classes) if self.options.source == "useless" else some
+
+
+def first_of_each(labels: Tensor, classes: tuple[int, ...], count: int) -> Tensor:
+    """Rows of up to `count` pictures of each class, in an order of their own that does not depend on other classes."""
+    chosen = []
+    for number in classes:
+        rows = (labels == number).nonzero().squeeze(1)
+        chosen.append(rows[permutation((0, "synthetic", number), len(rows))[:count]])
+    return torch.cat(chosen).sort().values
+
+
+def mislabelled(pictures: Pictures, classes: tuple[int, ...]) -> Pictures:
+    """Pictures each with the label of the class that arrived next after its own; those of the last with the first's."""
+    numbers = torch.arange(max(classes) + 1)
+    numbers[list(classes)] = torch.tensor((*classes[1:], classes[0]))
+    return pictures.renumbered(numbers)

@@ -1,0 +1,90 @@
+"""Real pictures, and in a part of each batch synthetic ones of past classes."""
+
+from dataclasses import dataclass, field
+from math import ceil
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from palimpsest.core.batch import Batch
+from palimpsest.core.errors import RunError
+from palimpsest.core.images import Images
+from palimpsest.core.term import IMAGES, LABELS, TRUE_NOISE
+from palimpsest.sources.data import Data
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A body of training data, the rows of whose batches are real first, and synthetic after those.
+
+    past: classes that synthetic pictures may be of. A picture of any other would be one of the present or the future, and is refused.
+    share: of each batch that is synthetic.  added: they come on top of a batch of real ones.
+    whole_epochs: an epoch has all real pictures in it, and so more steps where the batch is split.
+    """
+
+    data: Data
+    synthetic: Data
+    past: tuple[int, ...]
+    share: float = 0.5
+    added: bool = False
+    whole_epochs: bool = True
+    allowed: frozenset[int] = field(init=False, repr=False, compare=False)
+    gives: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS, TRUE_NOISE})
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "allowed", frozenset(self.past))
+        self.check(self.synthetic.pictures.labels)
+
+    def check(self, labels: Tensor) -> None:
+        """Refuse labels of classes that are not past."""
+        if leaked := set(labels.unique().tolist()) - self.allowed:
+            raise RunError(
+                f"synthetic pictures of class {min(leaked)} were about to be learnt from, which is not a class of the past: "
+                f"{', '.join(map(str, sorted(self.allowed)))}."
+            )
+
+    @property
+    def name(self) -> str:
+        return self.data.name
+
+    @property
+    def exists(self) -> bool:
+        return self.data.exists
+
+    @property
+    def real(self) -> int:
+        """Rows of an epoch."""
+        split = self.whole_epochs and not self.added
+        return ceil(self.data.real / (1 - self.share)) if split else self.data.real
+
+    def counts(self, batch: Batch) -> tuple[int, int]:
+        """Rows of the global batch that are real, and synthetic."""
+        real, synthetic = self.parts(batch)
+        return real.size, synthetic.size
+
+    def parts(self, batch: Batch) -> tuple[Batch, Batch]:
+        """The batch of real pictures, and that of synthetic ones."""
+        if self.added:
+            return batch, batch.part(0.0, self.share / (1 - self.share))
+        return batch.part(0.0, 1 - self.share), batch.part(1 - self.share, 1.0)
+
+    def draw(self, batch: Batch) -> Images:
+        """This process's rows of both."""
+        real, synthetic = (
+            source.draw(part) for source, part in zip((self.data, self.synthetic), self.parts(batch), strict=True)
+        )
+        if (
+            synthetic.y.device.type == "cpu"
+        ):  # elsewhere looking would wait for the device, and all of them were looked at before
+            self.check(synthetic.y)
+        parts = (real, synthetic)
+        return Images(
+            torch.cat([part.x for part in parts]),
+            torch.cat([part.y for part in parts]),
+            {head: torch.cat([part.views[head] for part in parts]) for head in real.views},
+            total=real.total + synthetic.total,
+            everyone=None if real.everyone is None else torch.cat([part.everyone for part in parts]),
+            synthetic=len(synthetic),
+            synthetic_total=synthetic.total,
+        )

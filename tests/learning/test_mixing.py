@@ -1,0 +1,111 @@
+"""Synthetic pictures in runs: what is learnt from them, by whom, and what is refused."""
+
+import json
+
+import pytest
+import torch
+
+import palimpsest
+from palimpsest.core.errors import RequestError
+from palimpsest.learning.mixing import first_of_each, mislabelled
+from palimpsest.runs.models import open_learners
+from palimpsest.streams.pictures import Pictures
+from tests.learning.test_incremental import tables
+from tests.tiny import QUIET, interrupted_after, same
+
+
+def train(place, strategy="lucir", synthetic=None, stream=None, **options):
+    base = tables()
+    base["stream"] |= {"held_back": 0.3} | (stream or {})
+    base["synthetic"] = synthetic or {}
+    memory = {"per_class": 4, "selection": "random"} if strategy in ("lucir", "icarl", "experience_replay") else {}
+    options = memory | options
+    return palimpsest.train(base, strategy=strategy, out=place, display=QUIET, **options)
+
+
+@pytest.mark.parametrize("strategy", ["finetune", "lwf", "experience_replay", "icarl", "lucir"])
+def test_every_classifier_strategy_learns_from_them_after_the_first_task(strategy, tmp_path):
+    plain = train(tmp_path / "plain", strategy)
+    ideal = train(tmp_path / "ideal", strategy, {"source": "ideal", "per_class": 5})
+    for name, learner in open_learners(plain.path / "models" / "task_1").items():
+        assert same(learner, open_learners(ideal.path / "models" / "task_1")[name]), "there is no past yet"
+    assert plain.results["accuracy_matrix"][0] == ideal.results["accuracy_matrix"][0]
+    after = [open_learners(run.path / "models" / "task_2") for run in (plain, ideal)]
+    assert not any(same(after[0][name], after[1][name]) for name in after[0])
+
+
+@pytest.mark.parametrize("losses", ["both", "classification", "distillation"])
+@pytest.mark.parametrize("source", ["ideal", "memory"])
+def test_an_interrupted_run_ends_as_one_that_was_not(source, losses, tmp_path):
+    synthetic = {"source": source, "losses": losses, "in_margin": losses == "both"}
+    whole = train(tmp_path / "whole", synthetic=synthetic)
+    with interrupted_after(9):
+        train(tmp_path / "run", synthetic=synthetic)
+    resumed = palimpsest.resume(tmp_path / "run", display=QUIET)
+    both = [open_learners(run.path / "models" / "task_3")["classifier"] for run in (whole, resumed)]
+    assert same(*both)
+
+
+def test_in_which_losses_they_count_is_a_choice(tmp_path):
+    runs = [
+        train(tmp_path / losses, synthetic={"source": "ideal", "losses": losses})
+        for losses in ("both", "classification", "distillation")
+    ]
+    found = [open_learners(run.path / "models" / "task_2")["classifier"] for run in runs]
+    assert not (same(found[0], found[1]) or same(found[0], found[2]) or same(found[1], found[2]))
+
+
+def test_useless_pictures_have_the_label_of_the_class_that_came_next():
+    some = Pictures(torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1), torch.tensor([7, 2, 5, 7]))
+    assert mislabelled(some, (7, 2, 5)).labels.tolist() == [2, 5, 7, 2]
+
+
+def test_so_many_of_each_class_and_more_begin_with_the_same_ones():
+    labels = torch.tensor([0, 1, 0, 1, 0, 0, 2])
+    few, more = (set(first_of_each(labels, (0, 1), count).tolist()) for count in (1, 3))
+    assert few < more and len(few) == 2 and len(more) == 5 and 6 not in more
+
+
+def test_how_many_were_seen_is_written_down(tmp_path):
+    """Six steps of 16 pictures: half of them are synthetic from the second task on."""
+    run = train(tmp_path / "run", synthetic={"source": "ideal"})
+    seen = [task["seen"] for task in run.results["tasks"]]
+    assert seen[0] == {"steps": 6, "real": 96, "synthetic": 0}
+    assert seen[1] == seen[2] == {"steps": 6, "real": 48, "synthetic": 48}
+
+
+def test_resuming_with_other_pictures_is_refused(tmp_path):
+    with interrupted_after(9):
+        train(tmp_path / "run", synthetic={"source": "ideal"})
+    config = tmp_path / "run" / "config.toml"
+    config.write_text(config.read_text().replace("split_seed = 0", "split_seed = 1"))
+    with pytest.raises(RequestError, match="belong to another experiment"):
+        palimpsest.resume(tmp_path / "run", display=QUIET)
+
+
+@pytest.mark.parametrize(
+    ("match", "strategy", "more"),
+    [
+        ("are for classifiers, and strategy generative_distillation", "generative_distillation", {}),
+        ("none were held back", "lucir", {"stream": {"held_back": 0.0}}),
+        ("keeps none; choose one that does", "finetune", {"synthetic": {"source": "memory"}}),
+        ("needs path, and you gave none", "lucir", {"synthetic": {"source": "recorded"}}),
+        ("takes no path, and you gave", "lucir", {"synthetic": {"source": "ideal", "path": "x"}}),
+        (
+            "one of classification and distillation at once",
+            "icarl",
+            {"loss": "sigmoid", "synthetic": {"losses": "distillation"}},
+        ),
+        ("share: input should be less than 1", "lucir", {"synthetic": {"share": 1.0}}),
+    ],
+)
+def test_what_is_wrong_is_known_before_anything_is_written(match, strategy, more, tmp_path):
+    synthetic = {"source": "ideal"} | more.pop("synthetic", {})
+    with pytest.raises(RequestError, match=match):
+        train(tmp_path / "run", strategy, synthetic, **more)
+    assert not (tmp_path / "run").exists()
+
+
+def test_results_are_json(tmp_path):
+    run = train(tmp_path / "run", synthetic={"source": "useless"})
+    assert json.loads((run.path / "results.json").read_text())["finished"]
