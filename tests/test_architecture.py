@@ -18,7 +18,8 @@ LAYERS = {
     "evaluation": ("core", "streams", "diffusion", "models"),
     "reports": ("core", "evaluation"),
     "runs": ("core", "streams", "diffusion", "models", "sources", "targets", "strategies", "learning", "evaluation"),
-    "commands": ("core", "strategies", "reports", "runs"),
+    "synthesis": ("core", "streams", "diffusion", "evaluation", "learning", "runs"),
+    "commands": ("core", "strategies", "reports", "runs", "synthesis"),
 }
 FILES = sorted(path for folder in LAYERS for path in (ROOT / folder).glob("*.py"))
 

@@ -4,7 +4,7 @@
     run = palimpsest.train("digits", strategy="generative_distillation", seed=0)
     run.results["final"]
 
-The Python functions read like the commands: `train`, `resume`, `study`, `update`, `sample`, `evaluate`, `estimate`; `classify`
+The Python functions read like the commands: `train`, `resume`, `study`, `update`, `synthesize`, `sample`, `evaluate`, `estimate`; `classify`
 and `score` ask a saved model about pictures. A new strategy is a function declared with `@palimpsest.strategy`. Everything heavy is imported when it is first used.
 """
 
@@ -20,6 +20,7 @@ _LAZY = {
     "sample": "palimpsest.runs.sampling",
     "classify": "palimpsest.runs.asking",
     "score": "palimpsest.runs.asking",
+    "synthesize": "palimpsest.synthesis.synthesize",
     "estimate": "palimpsest.runs.estimate",
     "evaluate": "palimpsest.runs.evaluating",
     "study": "palimpsest.runs.study",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from palimpsest import __version__
-from palimpsest.commands import reading, training
+from palimpsest.commands import reading, synthesizing, training
 from palimpsest.commands.signatures import strategy_options, with_strategy_options
 from palimpsest.core.errors import Interrupted, RequestError, RunError
 
@@ -20,6 +20,7 @@ COMMANDS = (
     training.resume,
     training.study,
     training.update,
+    synthesizing.synthesize,
     reading.sample,
     reading.evaluate,
     reading.compare,

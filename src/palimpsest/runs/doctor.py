@@ -11,6 +11,7 @@ from palimpsest.runs.environment import installed
 
 NEEDED = ("torch", "diffusers", "accelerate", "safetensors", "numpy", "pyarrow", "pillow", "scikit-learn", "pydantic")
 EXTRAS = {
+    "transformers": ("text-to-image", "pictures from a text-to-image model (palimpsest synthesize)"),
     "datasets": ("hub", "data sets by name from the hub (--set stream.name=hub:owner/name)"),
     "torch_fidelity": ("fid", "Inception-v3's features (--set evaluation.extractor=inception)"),
     "tensorboard": ("tensorboard", "losses and measures in TensorBoard (--set engine.tracker=tensorboard)"),

@@ -1,0 +1,156 @@
+"""The folder that pictures are drawn into: begun, gone on with, and finished.
+
+OUT/apple/00000.png ...      a sub-folder a class
+OUT/manifest.json            when all is there
+OUT/.synthesis/              until then: the settings, and a small record of each batch whose pictures are there
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from palimpsest.core.errors import RequestError
+from palimpsest.core.files import make_place, write_atomically
+from palimpsest.synthesis.manifest import NAME, WORK, as_json, completed, difference, read_manifest, without_findings
+
+PICTURE = re.compile(r"\.?\d{5,}\.png(\.tmp)?")  # also one that was being written
+
+
+@dataclass(frozen=True)
+class SynthesisFolder:
+    """OUT/."""
+
+    path: Path
+
+    @property
+    def work(self) -> Path:
+        return self.path / WORK
+
+    def refuse_foreign(self) -> None:
+        """Refuse a file, and a folder with things in it that no `synthesize` has put there."""
+        if self.path.exists() and not self.path.is_dir():
+            raise RequestError(f"{self.path} is a file, and a set of pictures is a folder; choose another --out.")
+        if not self.path.is_dir() or self.work.is_dir() or read_manifest(self.path):
+            return
+        if found := sorted(entry.name for entry in self.path.iterdir()):
+            raise RequestError(
+                f"{self.path} holds files that are not a set of pictures ({found[0]}); choose another --out."
+            )
+
+    def settings(self) -> dict[str, Any] | None:
+        """What the folder is made with; None where nothing was begun."""
+        if (manifest := read_manifest(self.path)) is not None:
+            return without_findings(manifest)
+        try:
+            return json.loads((self.work / "settings.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def refuse_other(self, settings: Mapping[str, Any]) -> None:
+        """Refuse a folder that holds pictures that were made with other settings."""
+        there = self.settings()
+        if there is None or not (self.finished or self.done()):
+            return
+        if differs := difference(there, settings):
+            raise RequestError(
+                f"{self.path} is made with other settings: {differs}; choose another --out, or replace it with --force."
+            )
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a manifest."""
+        return (self.path / NAME).exists()
+
+    def check_complete(self) -> None:
+        """Refuse a finished folder that has lost pictures."""
+        manifest = read_manifest(self.path)
+        for entry in manifest["classes"]:
+            for picture in entry["pictures"]:
+                if not (file := self.path / entry["folder"] / picture["file"]).is_file():
+                    raise RequestError(
+                        f"{self.path} was finished, and {file.relative_to(self.path)} is no longer there; bring it back, or make "
+                        "all pictures again with --force."
+                    )
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While inside, no other command draws into this folder."""
+        make_place(self.work)
+        lock = FileLock(self.work / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RequestError(
+                f"another process is drawing into {self.path}; wait for it, or stop it first."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Remove the records of a finished folder, whose manifest holds all that they held."""
+        if self.finished:
+            shutil.rmtree(self.work, ignore_errors=True)
+
+    def begin(self, settings: Mapping[str, Any], anew: bool) -> None:
+        """Write down the settings. anew: what is there goes first, as it also does where it has other settings."""
+        there = self.settings()
+        if there is not None and (anew or difference(there, settings)):
+            self.clear(there)
+        write_atomically(self.work / "settings.json", as_json(settings))
+
+    def clear(self, settings: Mapping[str, Any]) -> None:
+        """Remove what was drawn, and nothing else."""
+        (self.path / NAME).unlink(missing_ok=True)
+        for record in self.work.glob("*.json"):
+            record.unlink()
+        for entry in settings["classes"]:
+            folder = self.path / entry["folder"]
+            for file in folder.glob("*") if folder.is_dir() else ():
+                if PICTURE.fullmatch(file.name):
+                    file.unlink()
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+    def record_of(self, subject: int, batch: int) -> Path:
+        """Where a batch of a class is recorded, both by their place in order."""
+        return self.work / f"{subject:05d}-{batch:06d}.json"
+
+    def keep(self, subject: int, batch: int, folder: str, pictures: Sequence[tuple[dict[str, Any], bytes]]) -> None:
+        """Write the pictures of a batch, with what the manifest says of each, and then its record."""
+        make_place(self.path / folder)
+        for picture, content in pictures:
+            write_atomically(self.path / folder / picture["file"], content)
+        record = {"folder": folder, "pictures": [picture for picture, _ in pictures]}
+        write_atomically(self.record_of(subject, batch), as_json(record))
+
+    def done(self) -> set[tuple[int, int]]:
+        """The batches whose pictures are all there, as (class, batch), both by their place in order."""
+        found = set()
+        for path in self.work.glob("?????-??????.json"):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if all((self.path / record["folder"] / picture["file"]).is_file() for picture in record["pictures"]):
+                subject, batch = path.stem.split("-")
+                found.add((int(subject), int(batch)))
+        return found
+
+    def finish(self, settings: Mapping[str, Any], batches: int) -> dict[str, Any]:
+        """Put the records of all `batches` of each class together. The manifest is written last of all."""
+        pictures = []
+        for subject in range(len(settings["classes"])):
+            records = [
+                json.loads(self.record_of(subject, batch).read_text(encoding="utf-8")) for batch in range(batches)
+            ]
+            pictures.append([picture for record in records for picture in record["pictures"]])
+        manifest = completed(settings, pictures)
+        write_atomically(self.path / NAME, as_json(manifest))
+        return manifest

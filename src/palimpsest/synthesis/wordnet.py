@@ -1,0 +1,39 @@
+"""Definitions from WordNet's own files, as Debian's package wordnet-base installs them into /usr/share/wordnet.
+
+A wnid such as n02363005 is a place in data.noun of WordNet 3.0: the line that begins at byte 2363005. The line ends with
+"| definition; "example sentence"" (the format is described in wndb(5WN)).
+"""
+
+import re
+from pathlib import Path
+
+from palimpsest.core.errors import RequestError
+
+WNID = re.compile(r"n\d{8}")
+
+
+def definition_of(wnid: str, folder: Path) -> str:
+    """The definition of a noun, without example sentences. folder: holds data.noun.
+
+    Raises RequestError where the folder holds no WordNet, or the WordNet no such noun (another version than 3.0).
+    """
+    try:
+        with open(folder / "data.noun", "rb") as file:
+            file.seek(int(wnid[1:]))
+            line = file.readline().decode("utf-8", "replace")
+    except OSError as error:
+        raise RequestError(
+            f"--wordnet {folder} holds no readable data.noun ({error.strerror}); name the folder of WordNet 3.0's files "
+            "(/usr/share/wordnet, where Debian's package wordnet-base is installed)."
+        ) from error
+    if not line.startswith(f"{wnid[1:]} ") or " | " not in line:
+        raise RequestError(
+            f"the WordNet in {folder} has no noun {wnid}; wnids belong to WordNet 3.0, so give that version's files, or "
+            "write a definition."
+        )
+    return without_examples(line.split(" | ", 1)[1])
+
+
+def without_examples(gloss: str) -> str:
+    """A gloss up to its first example sentence, which stands in quotation marks behind a semicolon."""
+    return re.split(r';\s*"', gloss)[0].strip().rstrip(";").strip()

@@ -1,0 +1,294 @@
+"""Drawing a set: what the folder holds, and that it is the same however it came to be."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoPipelineForText2Image
+from PIL import Image
+
+import palimpsest
+from palimpsest.core.errors import Interrupted, RequestError, RunError
+from palimpsest.synthesis import folder as folders
+from palimpsest.synthesis.display import SynthesisDisplay
+from palimpsest.synthesis.found_model import quietly
+from palimpsest.synthesis.pixels import as_png
+from tests.synthesis.conftest import content
+
+HOW = {"count": 6, "steps": 2, "batch": 4, "device": "cpu", "display": SynthesisDisplay(quiet=True)}
+
+
+def test_the_folder_and_its_manifest(model, prompts, tmp_path):
+    manifest = palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", negative="blurry", seed=3, **HOW)
+    files = content(tmp_path / "out")
+    assert set(files) == {
+        "manifest.json",
+        *(f"{name}/{k:05d}.png" for name in ("cat", "dog", "big_eel") for k in range(6)),
+    }
+    assert manifest == json.loads(files["manifest.json"])
+    expected = {"scheduler": "PNDMScheduler", "steps": 2, "guidance": 2.0, "native_size": [16, 16], "size": [16, 16]}
+    expected |= {"seed": 3, "count": 6, "batch": 4, "template": "{name}, {definition}", "negative_prompt": "blurry"}
+    expected |= {"safety_checker": "on", "precision": "fp32", "device": "cpu", "flagged": 0, "retried": 0}
+    assert {name: manifest[name] for name in expected} == expected
+    assert manifest["model"]["name"] == "tiny" and manifest["versions"]["torch"] == torch.__version__
+    eel = manifest["classes"][2]
+    assert (eel["class_id"], eel["name"], eel["folder"], eel["prompt"]) == (2, "big eel", "big_eel", "big eel")
+    assert manifest["classes"][0]["prompt"] == "cat, a pet"
+    pictures = [(entry["folder"], picture) for entry in manifest["classes"] for picture in entry["pictures"]]
+    assert (
+        len({picture["seed"] for _, picture in pictures}) == len({picture["sha256"] for _, picture in pictures}) == 18
+    )
+    for place, picture in pictures:
+        assert picture["sha256"] == hashlib.sha256(files[f"{place}/{picture['file']}"]).hexdigest()
+    assert str(tmp_path) not in files["manifest.json"].decode(), "no places of this machine"
+
+
+def test_pictures_are_those_that_the_pipeline_draws_by_itself(model, prompts, tmp_path):
+    """With the manifest's seeds and prompt, in batches of the manifest's size."""
+    manifest = palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", guidance=3.0, **HOW)
+    with quietly():
+        pipeline = AutoPipelineForText2Image.from_pretrained(model)
+    pipeline.set_progress_bar_config(disable=True)
+    entry = manifest["classes"][1]
+    seeds = [torch.Generator().manual_seed(picture["seed"]) for picture in entry["pictures"][:4]]
+    drawn = pipeline([entry["prompt"]] * 4, num_inference_steps=2, guidance_scale=3.0, generator=seeds).images
+    for picture, image in zip(entry["pictures"], drawn, strict=False):
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / "dog" / picture["file"])), np.asarray(image))
+
+
+def test_another_sampler_and_precision(model, prompts, tmp_path):
+    how = {**HOW, "prompts": prompts, "classes": ["cat"], "count": 4}
+    palimpsest.synthesize(model, out=tmp_path / "plain", **how)
+    ddim = palimpsest.synthesize(model, out=tmp_path / "ddim", sampler="ddim", **how)
+    half = palimpsest.synthesize(model, out=tmp_path / "half", precision="bf16", **how)
+    assert ddim["scheduler"] == "DDIMScheduler" and half["precision"] == "bf16"
+    plain, other, rough = (
+        np.asarray(Image.open(tmp_path / kind / "cat" / "00000.png")).astype(int) for kind in ("plain", "ddim", "half")
+    )
+    assert (plain != other).any() and (plain != rough).any() and abs(plain - rough).max() < 12
+
+
+def test_pictures_that_are_not_numbers_stop_it(prompts, model, tmp_path, monkeypatch):
+    """Half precision overflows in some autoencoders, and what comes out would be black."""
+    from diffusers import AutoencoderKL
+
+    original = AutoencoderKL.decode
+    monkeypatch.setattr(AutoencoderKL, "decode", lambda *args, **kwargs: (original(*args, **kwargs)[0] * torch.nan,))
+    with pytest.raises(
+        RunError, match="tiny drew pictures of cat that are not finite numbers in fp32; give --precision fp32"
+    ):
+        palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", safety_checker=False, **HOW)
+    assert not list((tmp_path / "out").glob("*/*.png"))
+
+
+def test_sizes(model, prompts, tmp_path):
+    """Smaller ones are the native ones, bicubic with antialiasing."""
+    how = {**HOW, "prompts": prompts, "classes": ["cat"]}
+    palimpsest.synthesize(model, out=tmp_path / "native", size=0, **how)
+    palimpsest.synthesize(model, out=tmp_path / "small", size=4, **how)
+    native = Image.open(tmp_path / "native" / "cat" / "00002.png")
+    small = native.resize((4, 4), Image.Resampling.BICUBIC)
+    assert native.size == (16, 16)
+    assert (tmp_path / "small" / "cat" / "00002.png").read_bytes() == as_png(np.asarray(small))
+
+
+def test_more_pictures_and_fewer_classes_leave_the_others_as_they_are(model, prompts, tmp_path):
+    how = {**HOW, "prompts": prompts}
+    palimpsest.synthesize(model, out=tmp_path / "few", **{**how, "count": 3})
+    palimpsest.synthesize(model, out=tmp_path / "many", **{**how, "count": 9, "classes": ["dog", "2"]})
+    few, many = content(tmp_path / "few"), content(tmp_path / "many")
+    assert {name.split("/")[0] for name in many} == {"dog", "big_eel", "manifest.json"}
+    for name in few.keys() & many.keys() - {"manifest.json"}:
+        assert few[name] == many[name]
+    assert few["dog/00002.png"] and many["dog/00008.png"]
+    seeds = [json.loads(files["manifest.json"])["classes"] for files in (few, many)]
+    assert [p["seed"] for p in seeds[0][1]["pictures"]] == [p["seed"] for p in seeds[1][0]["pictures"]][:3]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def cut_off_after(writes: int) -> Callable[[Path, bytes], None]:
+    """Writes so many files; the next one stays half written under its temporary name, and there the process ends."""
+    original, calls = folders.write_atomically, []
+
+    def write(path: Path, data: bytes) -> None:
+        calls.append(1)
+        if len(calls) > writes:
+            path.with_name(f".{path.name}.tmp").write_bytes(data[: len(data) // 2])
+            raise Killed
+        original(path, data)
+
+    return write
+
+
+@pytest.mark.parametrize("writes", [0, 3, 6, 19, 24])
+def test_killed_at_any_write_and_gone_on_with_it_is_the_same_folder(writes, model, prompts, tmp_path, monkeypatch):
+    how = {**HOW, "prompts": prompts}
+    palimpsest.synthesize(model, out=tmp_path / "whole", **how)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(folders, "write_atomically", cut_off_after(writes))
+        palimpsest.synthesize(model, out=tmp_path / "cut", **how)
+    assert not (tmp_path / "cut" / "manifest.json").exists()
+    palimpsest.synthesize(model, out=tmp_path / "cut", **how)
+    assert content(tmp_path / "cut") == content(tmp_path / "whole")
+
+
+def test_what_is_there_is_not_drawn_again(model, prompts, tmp_path, monkeypatch):
+    from palimpsest.synthesis.text_to_image import TextToImage
+
+    how = {**HOW, "prompts": prompts, "out": tmp_path / "out"}
+    original, drawn = TextToImage.paint, []
+
+    def counted(painter, subject, seeds, steps=0):
+        drawn.append(subject.name)
+        if len(drawn) == 4:
+            os.kill(os.getpid(), signal.SIGINT)  # Ctrl-C: the batch in hand is finished
+        return original(painter, subject, seeds, steps)
+
+    monkeypatch.setattr(TextToImage, "paint", counted)
+    with pytest.raises(Interrupted):
+        palimpsest.synthesize(model, **how)
+    assert drawn == ["cat", "cat", "dog", "dog"]
+    palimpsest.synthesize(model, **how)
+    assert drawn[4:] == ["big eel", "big eel"]
+    before = content(tmp_path / "out")
+    (tmp_path / "out" / ".synthesis").mkdir()  # killed after the manifest was written, and before this was removed
+    (tmp_path / "out" / ".synthesis" / "settings.json").write_text("{}")
+    palimpsest.synthesize(model, **how)
+    assert len(drawn) == 6 and content(tmp_path / "out") == before, "a finished folder is left as it is"
+
+
+def test_two_processes_go_on_and_it_is_what_one_makes(strict_model, prompts, tmp_path, monkeypatch):
+    """They draw what is missing of a set that was begun by one, and redraw what is flagged; the first alone speaks."""
+    how = {"count": 14, "steps": 2, "batch": 3, "seed": 1, "retries": 30}
+    arguments = [word for name, value in how.items() for word in (f"--{name}", str(value))]
+    arguments = [
+        "synthesize",
+        strict_model,
+        "--prompts",
+        prompts,
+        "--device",
+        "cpu",
+        "--out",
+        tmp_path / "two",
+        *arguments,
+    ]
+    manifest = palimpsest.synthesize(strict_model, prompts=prompts, out=tmp_path / "one", **{**HOW, **how})
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(folders, "write_atomically", cut_off_after(9))
+        palimpsest.synthesize(strict_model, prompts=prompts, out=tmp_path / "two", **{**HOW, **how})
+    many = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "tests.synthesis.program"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    ended = subprocess.run([*many, *map(str, arguments)], env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("manifest ") == 1 and "; 6 are there already" in ended.stdout
+    assert content(tmp_path / "one") == content(tmp_path / "two") and manifest["retried"] > 5
+
+
+def test_flagged_pictures_are_never_kept_and_counted(model, strict_model, most, prompts, tmp_path):
+    how = {**HOW, "prompts": prompts, "count": 9, "retries": 30}
+    manifest = palimpsest.synthesize(strict_model, out=tmp_path / "strict", **how)
+    palimpsest.synthesize(model, out=tmp_path / "free", **how)
+    red = {}
+    for kind in ("strict", "free"):
+        for file in (tmp_path / kind).glob("*/*.png"):
+            red[kind, file.parent.name, file.name] = np.asarray(Image.open(file))[..., 0].mean()
+    assert max(value for (kind, *_), value in red.items() if kind == "strict") < most + 0.5
+    assert min(red.values()) > 100, "no black picture"
+    flagged = 0
+    for entry in manifest["classes"]:
+        for picture in entry["pictures"]:
+            bad = red["free", entry["folder"], picture["file"]] > most
+            assert (picture["flagged"] > 0) == bad, "drawn again where, and only where, the first one was flagged"
+            flagged += picture["flagged"]
+        assert entry["flagged"] == sum(picture["flagged"] for picture in entry["pictures"])
+        assert entry["retried"] == sum(picture["flagged"] > 0 for picture in entry["pictures"])
+    assert manifest["flagged"] == flagged > manifest["retried"] > 0, "some were flagged twice"
+
+
+def test_without_the_checker_by_explicit_choice(model, strict_model, prompts, tmp_path):
+    how = {**HOW, "prompts": prompts}
+    manifest = palimpsest.synthesize(strict_model, out=tmp_path / "off", safety_checker=False, **how)
+    palimpsest.synthesize(model, out=tmp_path / "free", **how)
+    assert manifest["safety_checker"] == "off, as asked" and manifest["flagged"] == 0
+    off, free = content(tmp_path / "off"), content(tmp_path / "free")
+    assert all(off[name] == free[name] for name in free if name.endswith(".png"))
+
+
+def test_retries_run_out_and_more_of_them_go_on(strict_model, prompts, tmp_path):
+    how = {**HOW, "prompts": prompts, "out": tmp_path / "out", "batch": 1, "count": 4}
+    sentence = r'picture \d of the class "cat" was flagged by the safety checker in 1 of 1 tries.*--retries'
+    with pytest.raises(RunError, match=sentence):
+        palimpsest.synthesize(strict_model, retries=0, **how)
+    kept = content(tmp_path / "out")
+    assert "manifest.json" not in kept and any(name.endswith(".png") for name in kept)
+    palimpsest.synthesize(strict_model, retries=30, **how)
+    palimpsest.synthesize(strict_model, **{**how, "out": tmp_path / "at_once"})
+    assert content(tmp_path / "out") == content(tmp_path / "at_once")
+
+
+def test_other_settings_are_refused_and_force_replaces(model, prompts, tmp_path):
+    how = {**HOW, "prompts": prompts, "out": tmp_path / "out"}
+    palimpsest.synthesize(model, **how)
+    before = content(tmp_path / "out")
+    with pytest.raises(RequestError, match="with other settings: seed is 0 there, and 1 was asked for"):
+        palimpsest.synthesize(model, seed=1, **how)
+    with pytest.raises(RequestError, match="classes are 3 there, and 1 were asked for"):
+        palimpsest.synthesize(model, classes=["cat"], **how)
+    prompts.write_text(prompts.read_text().replace("barks", "growls"))
+    with pytest.raises(RequestError, match=r'classes\[dog\].definition is "barks" there, and "growls" was asked for'):
+        palimpsest.synthesize(model, **how)
+    assert content(tmp_path / "out") == before
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    palimpsest.synthesize(model, **{**how, "classes": ["cat"], "count": 2}, force=True)
+    assert set(content(tmp_path / "out")) == {"cat/00000.png", "cat/00001.png", "manifest.json", "notes.txt"}
+
+
+def test_a_finished_folder_that_lost_a_picture_is_refused(model, prompts, tmp_path):
+    palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **HOW)
+    (tmp_path / "out" / "dog" / "00001.png").unlink()
+    with pytest.raises(RequestError, match="dog/00001.png is no longer there"):
+        palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **HOW)
+
+
+def test_a_beginning_without_pictures_may_be_begun_otherwise(model, prompts, tmp_path, monkeypatch):
+    """Such as with a smaller batch, when the first did not fit."""
+    from palimpsest.synthesis.text_to_image import TextToImage
+
+    def too_large(*arguments):
+        raise torch.OutOfMemoryError
+
+    how = {**HOW, "prompts": prompts, "out": tmp_path / "out"}
+    with monkeypatch.context() as patch, pytest.raises(RunError, match="a batch of 4 does not fit.*smaller --batch"):
+        patch.setattr(TextToImage, "paint", too_large)
+        palimpsest.synthesize(model, **how)
+    assert palimpsest.synthesize(model, **{**how, "batch": 2})["batch"] == 2
+
+
+def test_a_full_disk_is_a_sentence(model, prompts, tmp_path, monkeypatch):
+    import errno
+
+    def full(path, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(RunError, match="no space left to write"):
+        patch.setattr("palimpsest.core.files.os.replace", full)
+        palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **HOW)
+    assert len(palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **HOW)["classes"]) == 3
+
+
+def test_doctor_knows_the_extra():
+    from palimpsest.runs.doctor import extras
+
+    said = {name: (there, meaning) for there, name, meaning in extras()}
+    assert said["transformers"][0] and "palimpsest synthesize" in said["transformers"][1]
