@@ -17,8 +17,8 @@ LAYERS = {
     "learning": ("core", "streams", "diffusion", "models", "sources", "targets", "strategies"),
     "evaluation": ("core", "streams", "diffusion", "models"),
     "reports": ("core", "evaluation"),
-    "runs": ("core", "streams", "diffusion", "models", "sources", "targets", "strategies", "learning", "evaluation"),
-    "synthesis": ("core", "streams", "diffusion", "evaluation", "learning", "runs"),
+    "synthesis": ("core", "streams", "diffusion", "models", "learning", "evaluation"),
+    "runs": tuple("core streams diffusion models sources targets strategies learning evaluation synthesis".split()),
     "commands": ("core", "strategies", "reports", "runs", "synthesis"),
 }
 FILES = sorted(path for folder in LAYERS for path in (ROOT / folder).glob("*.py"))

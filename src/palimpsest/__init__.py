@@ -20,7 +20,7 @@ _LAZY = {
     "sample": "palimpsest.runs.sampling",
     "classify": "palimpsest.runs.asking",
     "score": "palimpsest.runs.asking",
-    "synthesize": "palimpsest.synthesis.synthesize",
+    "synthesize": "palimpsest.runs.synthesizing",
     "estimate": "palimpsest.runs.estimate",
     "evaluate": "palimpsest.runs.evaluating",
     "study": "palimpsest.runs.study",

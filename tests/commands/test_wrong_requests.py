@@ -46,7 +46,7 @@ BAD = [
     ("train --device cuda", 'device "cuda" was asked for'),
     (
         "train --set learner=oracle --strategy finetune",
-        'unknown learner "oracle". Legal: classifier, conditional_denoiser, denoiser, feature_gan, joint',
+        'unknown learner "oracle". Legal: classifier, conditional_denoiser, cosine_classifier, denoiser, feature_gan, joint',
     ),
     ("train --set classifier.strategy=lfw", 'unknown strategy "lfw". Did you mean "lwf"'),
     ("train --set evaluation.extractor=inceptoin", 'unknown extractor "inceptoin"'),

@@ -8,8 +8,8 @@ import torch
 import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.events import read_events
-from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.strategies import catalog
 from palimpsest.streams.open import open_stream
 from palimpsest.streams.options import StreamOptions

@@ -8,8 +8,8 @@ import torch
 import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.models.classifier import open_classifier
+from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.events import read_events
-from palimpsest.runs.pipelines import open_pipeline
 from tests.tiny import QUIET, denoiser_strategies, interrupted_after, same, tiny, weights
 
 CLASSIFIER = {"strategy": "auto", "training": {"steps": 3, "batch": 8}}

@@ -9,8 +9,8 @@ import torch
 import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.core.tables import flat
+from palimpsest.models.pipelines import open_pipeline
 from palimpsest.reports.results import decides
-from palimpsest.runs.pipelines import open_pipeline
 from tests.tiny import QUIET, interrupted_after, tiny, weights
 
 REUSED = {"strategy": "generative_replay", "reuse": 3, "teacher_steps": 2}

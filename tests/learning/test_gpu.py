@@ -5,9 +5,9 @@ import torch
 
 import palimpsest
 from palimpsest.learning.continual import learn, open_task, turn_page
+from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.assembly import assemble
 from palimpsest.runs.config import resolve
-from palimpsest.runs.pipelines import open_pipeline
 from tests.tiny import QUIET, interrupted_after, tiny
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")

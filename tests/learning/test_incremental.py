@@ -8,7 +8,8 @@ import torch
 
 import palimpsest
 from palimpsest.core.errors import RequestError
-from palimpsest.learning.past import Now, Past
+from palimpsest.learning.now import Now
+from palimpsest.learning.past import Past
 from palimpsest.learning.teacher import frozen
 from palimpsest.models.classifier import build_classifier
 from palimpsest.models.options import ClassifierOptions

@@ -8,7 +8,8 @@ import torch
 import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
-from palimpsest.learning.past import Now, Past
+from palimpsest.learning.now import Now
+from palimpsest.learning.past import Past
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.models.joint import Joint, build_joint
 from palimpsest.models.options import JointOptions

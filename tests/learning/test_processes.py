@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import palimpsest
+from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.config import resolve, to_toml
-from palimpsest.runs.pipelines import open_pipeline
 from tests.tiny import QUIET, interrupted_after, tiny
 
 

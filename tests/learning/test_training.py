@@ -11,8 +11,8 @@ from palimpsest.core.term import Phase
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.work import Descent, Work, batches, learning_rate
+from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.checkpoint import Checkpoints, read
-from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.sources import Data
 from palimpsest.streams.pictures import Pictures
 from tests.tiny import QUIET, interrupted_after, same, tiny, tiny_denoiser, weights

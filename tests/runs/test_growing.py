@@ -7,8 +7,8 @@ import torch
 from diffusers import DDIMPipeline
 
 import palimpsest
+from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.models import open_learners
-from palimpsest.runs.pipelines import open_pipeline
 from tests.runs.test_update import QUICK, contents, write_digits
 from tests.tiny import QUIET, interrupted_after, same, tiny
 

@@ -12,9 +12,9 @@ import palimpsest
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.denoising import denoising_error, predictions
 from palimpsest.learning.devices import Machine
+from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.drawing import draw_samples
 from palimpsest.runs.events import read_events
-from palimpsest.runs.pipelines import open_pipeline
 from palimpsest.runs.yardstick import some
 from palimpsest.streams.open import open_stream
 from palimpsest.streams.options import StreamOptions

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 
 import palimpsest
 from palimpsest.diffusion.samplers import Sampler
-from palimpsest.runs.pipelines import Pipeline, open_pipeline
+from palimpsest.models.pipelines import Pipeline, open_pipeline
 from tests.tiny import QUIET, interrupted_after, tiny, weights
 
 QUICK = {"training.steps": 3, "training.batch": 4, "evaluation.steps": 2, "evaluation.sheet": 4, "engine.threads": 1}

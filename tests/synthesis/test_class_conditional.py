@@ -17,10 +17,10 @@ from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.diffusion.schedulers import export_scheduler
 from palimpsest.evaluation.sheet import to_bytes
+from palimpsest.models.pipelines import Pipeline
 from palimpsest.runs.models import save_learners
-from palimpsest.runs.pipelines import Pipeline
+from palimpsest.streams.recorded import open_recorded
 from palimpsest.synthesis.display import SynthesisDisplay
-from palimpsest.synthesis.recorded import open_recorded
 from tests.synthesis.conftest import content
 from tests.tiny import conditional_denoiser, tiny_denoiser
 
@@ -39,7 +39,7 @@ def saved(folder: Path, null: bool = False, conditional: bool = True) -> Path:
 
 
 def test_classes_come_from_the_model_and_pictures_from_its_own_samplers(tmp_path):
-    from palimpsest.runs.pipelines import open_pipeline
+    from palimpsest.models.pipelines import open_pipeline
 
     manifest = palimpsest.synthesize(saved(tmp_path / "model"), out=tmp_path / "out", **HOW)
     assert [(entry["class_id"], entry["folder"]) for entry in manifest["classes"]] == [
@@ -65,7 +65,7 @@ def test_a_run_is_a_model_and_its_pictures_read_as_its_streams(tiny_run, tmp_pat
     last = palimpsest.synthesize(run / "models" / "task_2", out=tmp_path / "last", **HOW)
     assert [entry["name"] for entry in manifest["classes"]] == ["0", "1", "2", "3"]
     assert manifest["model"]["name"] == run.name and manifest["classes"] == last["classes"]
-    with pytest.raises(RequestError, match='unknown class of task_1 "2". Legal: 0, 1'):
+    with pytest.raises(RequestError, match='unknown class of run "2". Legal: 0, 1'):
         palimpsest.synthesize(run / "models" / "task_1", out=tmp_path / "first", classes=["2"], **HOW)
     pictures = open_recorded(tmp_path / "out", {3: "3", 0: "0"}, (1, 8, 8), 3, white=16)
     assert pictures.labels.tolist() == [0, 0, 0, 3, 3, 3] and pictures.shape == (1, 8, 8) and pictures.white == 16

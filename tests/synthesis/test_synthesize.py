@@ -17,10 +17,10 @@ from PIL import Image
 
 import palimpsest
 from palimpsest.core.errors import Interrupted, RequestError, RunError
+from palimpsest.streams.pixels import as_png
 from palimpsest.synthesis import folder as folders
 from palimpsest.synthesis.display import SynthesisDisplay
 from palimpsest.synthesis.found_model import quietly
-from palimpsest.synthesis.pixels import as_png
 from tests.synthesis.conftest import content
 
 HOW = {"count": 6, "steps": 2, "batch": 4, "device": "cpu", "display": SynthesisDisplay(quiet=True)}

@@ -55,7 +55,7 @@ def synthesize(
     asked = {name: value for name, value in locals().items() if name not in ("model", "out", "estimate", "force")}
     asked["classes"] = [word.strip() for word in classes.split(",")] if classes is not None else None
     from palimpsest.core.errors import RequestError
-    from palimpsest.synthesis.synthesize import estimated, synthesize
+    from palimpsest.runs.synthesizing import estimated, synthesize
 
     if estimate:
         typer.echo("estimating: three batches of one or two steps", err=True)

@@ -12,8 +12,8 @@ from palimpsest.learning.course import phases
 from palimpsest.learning.filling import fill, keeping, pretend, renew, take_over
 from palimpsest.learning.fisher import MEASURES
 from palimpsest.learning.meter import Meter
+from palimpsest.learning.now import Now
 from palimpsest.learning.options import TrainingOptions
-from palimpsest.learning.past import Now
 from palimpsest.learning.plan import Plan, Run
 from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.remembering import greet, look_with, predictors

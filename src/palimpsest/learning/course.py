@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from palimpsest.core.term import Phase, Strategy
 from palimpsest.learning.mixing import Mixing
-from palimpsest.learning.past import Now, Past
+from palimpsest.learning.now import Now
+from palimpsest.learning.past import Past
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.teacher import Teacher, frozen
 

@@ -9,9 +9,9 @@ from torch import Tensor
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import permutation
 from palimpsest.core.term import Phase, Target, Term
+from palimpsest.learning.options import SyntheticOptions
 from palimpsest.learning.past import Past
 from palimpsest.sources import Data, Mixed
-from palimpsest.sources.options import SyntheticOptions
 from palimpsest.streams.pictures import Pictures
 from palimpsest.targets import Label, Margin, OnReal, Sigmoids, Soft, TaughtFeatures
 

@@ -20,10 +20,10 @@ from palimpsest.learning.past import Past
 from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.teacher import Teacher, frozen
+from palimpsest.models.pipelines import Pipeline, open_pipeline
 from palimpsest.runs.config import Experiment, strategy_beside
 from palimpsest.runs.growing import taught_new_classes
 from palimpsest.runs.learners import BUILDERS, build_learner, build_learners
-from palimpsest.runs.pipelines import Pipeline, open_pipeline
 from palimpsest.runs.synthetic import mixing_of
 from palimpsest.runs.trackers import check_tracker
 from palimpsest.sources import Keeping, Memory, Part

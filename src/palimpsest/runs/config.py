@@ -11,10 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.evaluation.options import EvaluationOptions
-from palimpsest.learning.options import ClassifierTable, EngineOptions, FeatureGANTable, TrainingOptions
+from palimpsest.learning.options import (
+    ClassifierTable,
+    EngineOptions,
+    FeatureGANTable,
+    SyntheticOptions,
+    TrainingOptions,
+)
 from palimpsest.models.options import JointOptions, UNetOptions
 from palimpsest.runs.published import PublishedRow
-from palimpsest.sources.options import SyntheticOptions
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
 from palimpsest.streams.options import StreamOptions

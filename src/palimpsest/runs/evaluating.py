@@ -16,6 +16,7 @@ from palimpsest.core.files import make_place, write_atomically
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.devices import Machine, find_machine
+from palimpsest.models.pipelines import read_classes
 from palimpsest.runs.assembly import fitting
 from palimpsest.runs.config import Experiment, as_settings, resolve, to_toml
 from palimpsest.runs.display import Display
@@ -24,7 +25,6 @@ from palimpsest.runs.findings import measured, summarised, task_entry
 from palimpsest.runs.folder import RunFolder, open_folder
 from palimpsest.runs.measuring import Measurer, offering
 from palimpsest.runs.models import open_learners
-from palimpsest.runs.pipelines import read_classes
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.yardstick import make_yardstick
 from palimpsest.streams.open import open_stream

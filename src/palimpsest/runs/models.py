@@ -8,10 +8,10 @@ from torch import nn
 from palimpsest.core.errors import RequestError
 from palimpsest.models.classifier import STEM, Classifier, open_classifier, save_classifier
 from palimpsest.models.joint import Joint, save_head, with_head
+from palimpsest.models.pipelines import Pipeline, open_pipeline, save_classes
 from palimpsest.models.predictors import NearestMean, open_means, save_means
 from palimpsest.runs.folder import open_folder
 from palimpsest.runs.measuring import offering
-from palimpsest.runs.pipelines import Pipeline, open_pipeline, save_classes
 
 
 def save_learners(

@@ -8,10 +8,12 @@ from torch import nn
 
 from palimpsest.core.errors import Interrupted
 from palimpsest.core.files import write_atomically
+from palimpsest.core.stopping import Stop
 from palimpsest.core.term import Phase
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.learning.progress import taken
 from palimpsest.learning.state import numbers_of, tensors_of
+from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.display import Display
 from palimpsest.runs.findings import results_of, summarised, task_entry
@@ -19,8 +21,6 @@ from palimpsest.runs.folder import RunFolder
 from palimpsest.runs.identity import identity
 from palimpsest.runs.keeping import keep_task
 from palimpsest.runs.measuring import Found, Measurer
-from palimpsest.runs.pipelines import open_pipeline
-from palimpsest.runs.stopping import Stop
 from palimpsest.runs.trackers import Tracker, scalars_of
 from palimpsest.sources import Pool
 from palimpsest.streams.stream import Task

@@ -15,9 +15,9 @@ from palimpsest.core.files import make_place, write_atomically, write_folder
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.sheet import sample_sheet, save_sheet, to_bytes
 from palimpsest.learning.devices import Machine, find_device
+from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.drawing import draw_samples
 from palimpsest.runs.models import model_of
-from palimpsest.runs.pipelines import open_pipeline
 
 BATCH = 250
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from palimpsest.core.errors import Interrupted, RequestError
+from palimpsest.core.stopping import stoppable
 from palimpsest.core.term import Strategy
 from palimpsest.learning.continual import continual
 from palimpsest.learning.state import restore
@@ -23,7 +24,6 @@ from palimpsest.runs.folder import RunFolder, open_folder
 from palimpsest.runs.identity import difference, identity
 from palimpsest.runs.measuring import Measurer, offering
 from palimpsest.runs.recorder import Recorder
-from palimpsest.runs.stopping import stoppable
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.trackers import open_tracker
 from palimpsest.runs.yardstick import make_yardstick

@@ -1,12 +1,18 @@
 """The synthetic pictures that an experiment asks for, before anything is trained."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.files import cache_root, make_place
 from palimpsest.evaluation.pictures import digest
 from palimpsest.learning.mixing import Mixing
+from palimpsest.learning.options import SyntheticOptions
 from palimpsest.runs.config import Experiment
+from palimpsest.runs.synthesizing import synthesize
 from palimpsest.streams.pictures import Pictures
+from palimpsest.streams.recorded import open_recorded
 from palimpsest.streams.stream import Stream
 
 CLASSIFIERS = {"classifier", "cosine_classifier"}
@@ -31,11 +37,31 @@ def mixing_of(experiment: Experiment, stream: Stream, learners: Sequence[str], k
                 f'synthetic.source is "memory", and strategy {experiment.strategy.name} keeps none; choose one that does, such as lucir.'
             )
         return Mixing(options)
-    pictures = held_back(stream) if options.source in ("ideal", "useless") else None
-    if pictures is None:
-        raise RequestError(f'synthetic.source "{options.source}" is not there yet.')
+    pictures = held_back(stream) if options.source in ("ideal", "useless") else recorded(options, stream)
     check(pictures, stream)
     return Mixing(options, pictures)
+
+
+def recorded(options: SyntheticOptions, stream: Stream) -> Pictures:
+    """Pictures in a folder, of the classes that will be past; drawn into one first where a model is named."""
+    names = {number: stream.class_names[number] for number in stream.seen(len(stream) - 1)}
+    folder = Path(options.path) if options.source == "recorded" else drawn(options, names)
+    device = stream.train.device
+    return open_recorded(folder, names, stream.shape, options.per_class, white=stream.train.white, device=device)
+
+
+def drawn(options: SyntheticOptions, names: Mapping[int, str]) -> Path:
+    """The folder of the cache in which a model's pictures of these classes are, drawn now as far as they are missing."""
+    asked = {"count": options.per_class, "prompts": options.prompts or None}
+    if options.source == "generator":
+        asked["classes"] = tuple(names.values())
+    name = hashlib.blake2b(
+        repr((str(Path(options.path).resolve()), sorted(asked.items()))).encode(), digest_size=8
+    ).hexdigest()
+    folder = cache_root() / "synthetic" / name
+    make_place(folder.parent)
+    synthesize(options.path, out=folder, **{key: value for key, value in asked.items() if value})
+    return folder
 
 
 def held_back(stream: Stream) -> Pictures:

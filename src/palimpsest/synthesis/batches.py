@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palimpsest.core.random import seed_of
+from palimpsest.streams.pixels import as_png, resized
 from palimpsest.synthesis.painter import Painter
-from palimpsest.synthesis.pixels import as_png, resized
 from palimpsest.synthesis.request import Request
 from palimpsest.synthesis.subjects import Subject
 

@@ -15,7 +15,7 @@ from palimpsest.diffusion.samplers import Sampler
 from palimpsest.diffusion.steps import check_steps
 from palimpsest.evaluation.sheet import to_bytes
 from palimpsest.learning.devices import Machine
-from palimpsest.runs.pipelines import open_pipeline
+from palimpsest.models.pipelines import open_pipeline
 from palimpsest.synthesis.painter import Painted, digest_of
 from palimpsest.synthesis.request import Request
 from palimpsest.synthesis.subjects import Subject, check_subjects, chosen

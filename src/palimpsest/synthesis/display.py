@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from palimpsest.runs.display import Bar, clock
+from palimpsest.core.bar import Bar, clock
 
 LINES = 20  # that the whole work gets where there is no terminal
 

@@ -18,7 +18,8 @@ from filelock import FileLock, Timeout
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import make_place, write_atomically
-from palimpsest.synthesis.manifest import NAME, WORK, as_json, completed, difference, read_manifest, without_findings
+from palimpsest.streams.manifest import NAME, WORK, read_manifest
+from palimpsest.synthesis.manifest import as_json, completed, difference, without_findings
 
 PICTURE = re.compile(r"\.?\d{5,}\.png(\.tmp)?")  # also one that was being written
 

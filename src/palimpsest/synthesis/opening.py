@@ -4,7 +4,6 @@ from pathlib import Path
 
 from palimpsest.core.errors import RequestError
 from palimpsest.learning.devices import Machine
-from palimpsest.runs.models import model_of
 from palimpsest.synthesis.class_conditional import open_class_conditional
 from palimpsest.synthesis.found_model import FoundModel, check_extra, find_model
 from palimpsest.synthesis.painter import Painter
@@ -17,14 +16,17 @@ KINDS = "a text-to-image pipeline of diffusers, or a run or model of palimpsest 
 
 def open_painter(request: Request, machine: Machine) -> tuple[Painter, tuple[Subject, ...]]:
     """What draws, and what it draws. Raises RequestError for all that is wrong with either."""
-    place = Path(request.model).expanduser()
-    if (place / "config.toml").is_file():  # a run
-        return own(model_of(place, None), place.resolve().name, request, machine)
     subjects = read_prompts(request) if request.prompts else ()
     found = find_model(request.model, request.revision)
     if dict(found.parts).get("unet", [None, None])[1] == "UNet2DModel":
-        return own(found.place, found.name, request, machine)
+        return own(found.place, called(found), request, machine)
     return from_text(found, subjects, request, machine)
+
+
+def called(found: FoundModel) -> str:
+    """The name of a model; one that lies in a run has that run's."""
+    place = found.place.resolve()
+    return place.parent.parent.name if place.parent.name == "models" else found.name
 
 
 def own(place: Path, name: str, request: Request, machine: Machine) -> tuple[Painter, tuple[Subject, ...]]:

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 
 from palimpsest.core.errors import Interrupted, RunError, unknown
+from palimpsest.core.stopping import stoppable
 from palimpsest.learning.devices import Machine, find_device, find_machine
 from palimpsest.learning.options import EngineOptions
-from palimpsest.runs.stopping import stoppable
+from palimpsest.streams.manifest import NAME, read_manifest
 from palimpsest.synthesis.batches import Batch, batches_of, draw, plan
 from palimpsest.synthesis.cost import SynthesisEstimate, estimate, in_words
 from palimpsest.synthesis.display import SynthesisDisplay
 from palimpsest.synthesis.folder import SynthesisFolder
-from palimpsest.synthesis.manifest import NAME, read_manifest, settings_of
+from palimpsest.synthesis.manifest import settings_of
 from palimpsest.synthesis.meeting import Meeting
 from palimpsest.synthesis.opening import open_painter
 from palimpsest.synthesis.painter import Painter, stored_size

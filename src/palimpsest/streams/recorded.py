@@ -18,9 +18,9 @@ from palimpsest.streams.cache import Decoded, cached, fingerprint
 from palimpsest.streams.dataset import fits, pictures_of
 from palimpsest.streams.decode import BadPicture, Form, read
 from palimpsest.streams.folder import folders, pictures_in
+from palimpsest.streams.manifest import NAME, WORK, read_manifest
 from palimpsest.streams.pictures import Pictures
-from palimpsest.synthesis.manifest import NAME, WORK, read_manifest
-from palimpsest.synthesis.pixels import resized
+from palimpsest.streams.pixels import resized
 
 SHOWN = 5  # names in a sentence
 

@@ -14,8 +14,8 @@ from PIL import Image
 import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.streams import decode
+from palimpsest.streams.recorded import fingerprint_of, open_recorded
 from palimpsest.synthesis.display import SynthesisDisplay
-from palimpsest.synthesis.recorded import fingerprint_of, open_recorded
 from tests.streams.sets import PETS, pixels, write_folder
 
 SHAPE = (3, 6, 6)
@@ -74,7 +74,7 @@ def test_decoding_is_cached(pets, monkeypatch):
     root, _ = pets
     first = open_recorded(root, NAMES, SHAPE, 3)
     monkeypatch.setattr(decode, "read", None)
-    monkeypatch.setattr("palimpsest.synthesis.recorded.read", None)
+    monkeypatch.setattr("palimpsest.streams.recorded.read", None)
     again = open_recorded(root, NAMES, SHAPE, 3)
     assert torch.equal(torch.as_tensor(np.array(first.pixels)), torch.as_tensor(np.array(again.pixels)))
 
@@ -178,5 +178,5 @@ def test_a_set_that_is_not_all_drawn_yet_is_refused(drawn):
 
 
 def test_reading_needs_nothing_of_text_to_image():
-    code = "import sys, palimpsest.synthesis.recorded; sys.exit(bool({'diffusers', 'transformers'} & set(sys.modules)))"
+    code = "import sys, palimpsest.streams.recorded; sys.exit(bool({'diffusers', 'transformers'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

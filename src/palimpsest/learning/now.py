@@ -1,0 +1,73 @@
+"""The present task, as a strategy may look at it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from palimpsest.core.term import Target
+from palimpsest.learning.imprinting import Imprinted
+from palimpsest.learning.teacher import Teacher
+from palimpsest.sources import Data, Gaussian, Unlabelled
+from palimpsest.targets import label, true_noise
+
+TRUTH: Mapping[str, Target] = {"noise": true_noise, "logits": label}
+
+
+@dataclass(frozen=True)
+class Now:
+    """The present task.
+
+    k: its number among all that the model has learnt, from 1.  learner: the name of the learner that the experiment
+    trains.  learners: all learners by name, live.  build: makes one with its initial weights.
+    data: its labelled pictures.  unlabelled: all its pictures, without labels; None where all have one.
+    """
+
+    k: int
+    classes: tuple[int, ...]
+    data: Data
+    learner: str
+    learners: Mapping[str, nn.Module]
+    build: Callable[[str], nn.Module] | None = None
+    unlabelled: Unlabelled | None = None
+
+    @property
+    def without_labels(self) -> Unlabelled:
+        """All its pictures without labels, also where all of them have one."""
+        return self.unlabelled or Unlabelled(replace(self.data, name="unlabelled"))
+
+    def close(self) -> None:
+        """The task has ended, and nobody may read its pictures any more."""
+        self.data.pictures.close()
+        if self.unlabelled is not None:
+            self.unlabelled.data.pictures.close()
+
+    def untrained(self, learner: str) -> "Teacher":
+        """A learner with its initial weights, to start a phase with."""
+        return Teacher(self.build(learner))
+
+    def imprinted(self, learner: str, before: tuple[int, ...]) -> Imprinted:
+        """A cosine classifier whose rows of the new classes point to where their pictures lie, to start a phase with."""
+        new = tuple(number for number in self.classes if number not in before)
+        return Imprinted(self.learners[learner], self.data, before, new)
+
+    @property
+    def new(self) -> float:
+        """1/k, what the new task weighs."""
+        return 1 / self.k
+
+    @property
+    def old(self) -> float:
+        """1 − 1/k, what all the old ones weigh together."""
+        return 1 - 1 / self.k
+
+    @property
+    def truth(self) -> Target:
+        """What the experiment's learner should say about real data: the true noise, or the label."""
+        return TRUTH[self.learners[self.learner].head]
+
+    @property
+    def gaussian(self) -> Gaussian:
+        """Pure noise at any noise level."""
+        denoiser = self.learners["denoiser"]
+        return Gaussian(denoiser.shape, denoiser.process.steps)
