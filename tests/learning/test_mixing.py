@@ -11,7 +11,7 @@ from palimpsest.learning.mixing import first_of_each, mislabelled
 from palimpsest.runs.models import open_learners
 from palimpsest.streams.pictures import Pictures
 from tests.learning.test_incremental import tables
-from tests.tiny import QUIET, interrupted_after, same
+from tests.tiny import QUIET, interrupted_after, same, tiny
 
 
 def train(place, strategy="lucir", synthetic=None, stream=None, **options):
@@ -104,6 +104,46 @@ def test_what_is_wrong_is_known_before_anything_is_written(match, strategy, more
     with pytest.raises(RequestError, match=match):
         train(tmp_path / "run", strategy, synthetic, **more)
     assert not (tmp_path / "run").exists()
+
+
+def test_how_far_they_are_from_real_ones_is_measured_after_the_last_task(tmp_path):
+    """The evaluator of the digits comes with the package. Wrong labels change no distance of all together, and all of a class's."""
+    base = tables(evaluation={"samples": 100})
+    base["stream"] |= {"held_back": 0.5, "limit": 0}
+    found = {}
+    for source in ("ideal", "useless"):
+        base["synthetic"] = {"source": source, "per_class": 60}
+        run = palimpsest.train(base, strategy="lucir", out=tmp_path / source, display=QUIET)
+        assert all("synthetic" not in task for task in run.results["tasks"][:-1])
+        found[source] = run.results["tasks"][-1]["synthetic"]
+    ideal, useless = found["ideal"], found["useless"]
+    assert ideal["count"] == useless["count"] == 240 and ideal["fid"] == pytest.approx(useless["fid"], rel=0.05)
+    assert ideal["pure"] > 0.95 and useless["pure"] < 0.05
+    assert [part["class"] for part in ideal["per_class"]] == [0, 1, 2, 3]
+    for one, other in zip(ideal["per_class"], useless["per_class"], strict=True):
+        assert one["kid"] < other["kid"]
+
+
+def test_a_model_that_was_trained_elsewhere_draws_them(tmp_path, monkeypatch):
+    """A class-conditional generator of the pictures that are held back: drawn once, by name, and not again."""
+    monkeypatch.setenv("PALIMPSEST_CACHE", str(tmp_path / "cache"))
+    apart = {"stream": {"name": "digits", "tasks": 1, "held_back": 0.3, "use": "held_back"}}
+    foreign = palimpsest.train(
+        tiny(**apart), strategy="conditional_generative_distillation", out=tmp_path / "foreign", display=QUIET
+    )
+    synthetic = {"source": "generator", "path": str(foreign.path), "per_class": 3}
+    first = train(tmp_path / "first", synthetic=synthetic)
+    (manifest,) = (tmp_path / "cache" / "synthetic").glob("*/manifest.json")
+    told = json.loads(manifest.read_text())
+    assert [entry["name"] for entry in told["classes"]] == ["0", "1", "2", "3"] and told["count"] == 3
+    written = manifest.stat().st_mtime_ns
+    again = train(tmp_path / "again", synthetic=synthetic)
+    assert manifest.stat().st_mtime_ns == written
+    assert same(*(open_learners(run.path / "models" / "task_3")["classifier"] for run in (first, again)))
+    folder = {"source": "recorded", "path": str(manifest.parent), "per_class": 3}
+    assert train(tmp_path / "folder", synthetic=folder).results["accuracy_matrix"] == first.results["accuracy_matrix"]
+    with pytest.raises(RequestError, match="has 3 pictures of the class"):
+        train(tmp_path / "more", synthetic=folder | {"per_class": 4})
 
 
 def test_results_are_json(tmp_path):

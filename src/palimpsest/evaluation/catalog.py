@@ -14,6 +14,11 @@ HEADLINES = (
     "accuracy",
     "forgetting",
 )  # what a terminal has room for
+ALONE = (
+    "accuracy_nearest_mean",
+    "average_incremental_accuracy",
+    "base_forgetting",
+)  # and where nothing is generated, these
 
 
 @dataclass(frozen=True)
@@ -210,7 +215,8 @@ def find(name: str) -> Measure | None:
 def headlines(names: Iterable[str]) -> list[str]:
     """Those of the names that a terminal shows, in order: the headlines, and what the catalog does not know."""
     plain = {name: name.removesuffix(LONG) for name in in_order(names)}
-    return [name for name, known in plain.items() if known in HEADLINES or known not in MEASURES]
+    shown = HEADLINES if "fid" in plain else HEADLINES + ALONE
+    return [name for name, known in plain.items() if known in shown or known not in MEASURES]
 
 
 def in_order(names: Iterable[str]) -> list[str]:

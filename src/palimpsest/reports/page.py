@@ -15,6 +15,7 @@ from palimpsest.reports.section_matrices import denoising, matrices
 from palimpsest.reports.section_replay import replay
 from palimpsest.reports.section_results import best_numbers, curves, result_table
 from palimpsest.reports.section_samples import memorisation, samples
+from palimpsest.reports.section_synthetic import synthetic
 from palimpsest.reports.section_training import losses
 
 FILE = "report.html"
@@ -25,10 +26,12 @@ MEASURED = {
     "numbers by task": matrices,
     "denoising error": denoising,
     "replay": replay,
+    "synthetic pictures": synthetic,
     "memorisation": memorisation,
     "losses": losses,
     "cost": cost,
 }
+IF_ANY = {"synthetic pictures"}  # not missed where there are none
 ABOUT = (about.warnings, about.remembered, about.measures, about.settings, about.environment)
 
 
@@ -67,7 +70,7 @@ def refuse_taken(out: Path, runs: Sequence[Path], force: bool) -> None:
 def html(found: Gathered) -> str:
     """The whole page as text."""
     measured = {name: make(found) for name, make in MEASURED.items()}
-    absent = [name for name, section in measured.items() if section is None]
+    absent = [name for name, section in measured.items() if section is None and name not in IF_ANY]
     sections = [about.missing(found, absent), *measured.values(), *(make(found) for make in ABOUT)]
     page = document(found, [section for section in sections if section])
     return f"<!doctype html>\n{page.text}\n"

@@ -23,7 +23,8 @@ class Task:
 
     per_task, per_class: measures of every task and class seen ("task" or "class", then "fid", "frequency", "due",
     "accuracy"); the same under the long sampler.  replay: what was replayed during the task, by source and learner.
-    denoising_error: "levels" and "errors", a list a past task.  What was not measured is empty.
+    denoising_error: "levels" and "errors", a list a past task.  seen: "steps", and rows of training data, "real" and "synthetic".
+    synthetic: how far synthetic pictures are from real ones, in all and "per_class".  What was not measured is empty.
     """
 
     number: int
@@ -36,6 +37,8 @@ class Task:
     per_class_long: tuple[Mapping[str, float], ...] = ()
     replay: tuple[Mapping[str, Any], ...] = ()
     denoising_error: Mapping[str, Any] = field(default_factory=dict)
+    seen: Mapping[str, int] = field(default_factory=dict)
+    synthetic: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ def parse_task(found: Mapping[str, Any]) -> Task:
         measures=dict(found["measures"]),
         seconds=float(found["seconds"]),
         **{name: tuple(map(dict, found.get(name) or ())) for name in lists},
-        denoising_error=dict(found.get("denoising_error") or {}),
+        **{name: dict(found.get(name) or {}) for name in ("denoising_error", "seen", "synthetic")},
     )
 
 

@@ -21,6 +21,7 @@ from palimpsest.runs.folder import RunFolder
 from palimpsest.runs.identity import identity
 from palimpsest.runs.keeping import keep_task
 from palimpsest.runs.measuring import Found, Measurer
+from palimpsest.runs.synthetic import gap_of
 from palimpsest.runs.trackers import Tracker, scalars_of
 from palimpsest.sources import Pool
 from palimpsest.streams.stream import Task
@@ -180,6 +181,10 @@ class Recorder:
         found = self.measurer.examine(task, learners, self.generator_after, self.check)
         self.display.end()
         if self.machine.main:
+            if task.number == len(self.assembly.stream):
+                found.facts |= gap_of(
+                    self.assembly.plan.courses[-1].mixing, self.progress.past, self.measurer.yardstick
+                )
             self.keep(task, learners, found)
         self.machine.wait()
         self.mark = time.monotonic()

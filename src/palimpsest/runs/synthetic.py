@@ -9,8 +9,10 @@ from palimpsest.core.files import cache_root, make_place
 from palimpsest.evaluation.pictures import digest
 from palimpsest.learning.mixing import Mixing
 from palimpsest.learning.options import SyntheticOptions
+from palimpsest.learning.past import Past
 from palimpsest.runs.config import Experiment
 from palimpsest.runs.synthesizing import synthesize
+from palimpsest.runs.yardstick import Yardstick
 from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.recorded import open_recorded
 from palimpsest.streams.stream import Stream
@@ -86,3 +88,11 @@ def check(pictures: Pictures, stream: Stream) -> None:
 def digest_of(mixing: Mixing | None) -> str:
     """A name for the pictures' content; "" where there are none."""
     return digest(mixing.pictures) if mixing is not None and mixing.pictures is not None else ""
+
+
+def gap_of(mixing: Mixing | None, past: Past, yardstick: Yardstick) -> dict[str, dict]:
+    """How far the synthetic pictures of past classes are from real ones; nothing where there are none, or nothing is measured."""
+    if mixing is None or not past.classes:
+        return {}
+    gap = yardstick.gap(mixing.of_past(past), tuple(dict.fromkeys(past.classes)))
+    return {"synthetic": {"source": mixing.options.source, **gap}} if gap else {}

@@ -13,6 +13,7 @@ from palimpsest.evaluation.described import Described, describe_reference, toget
 from palimpsest.evaluation.evaluator import Evaluator
 from palimpsest.evaluation.evaluator_cache import load_evaluator
 from palimpsest.evaluation.extractors import Extractor, load_extractor
+from palimpsest.evaluation.gap import domain_gap
 from palimpsest.evaluation.memorisation import nearest
 from palimpsest.evaluation.options import EvaluationOptions
 from palimpsest.streams.pictures import Readable, joined
@@ -87,6 +88,15 @@ class Yardstick:
             near = nearest(tests.take(rows)[0], training, self.flip).distances if there else torch.zeros(0)
             self.held[task.number] = near, tests.labels[rows.to(tests.labels.device)].cpu()
         return self.held[task.number]
+
+    def gap(self, pictures: Readable, classes: Sequence[int]) -> dict:
+        """How far labelled pictures of these classes are from the real ones that samples are compared with; {} without measures."""
+        if self.evaluator is None or not len(pictures):
+            return {}
+        made = describe_reference(pictures, self.extractor)
+        x = (pictures.take(rows)[0] for rows in torch.arange(len(pictures)).split(self.options.batch))
+        seen = torch.cat([self.evaluator.labels(part) for part in x]).cpu()
+        return domain_gap(made, self.whole, seen, classes)
 
     def probes(self, task: Task) -> tuple[Tensor, Tensor] | None:
         """A few test pictures of a task and their classes, on the device, at which models of before and after are compared."""
