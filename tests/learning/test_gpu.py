@@ -73,7 +73,7 @@ def test_no_step_waits_for_the_device(strategy):
     settings = {"training.steps": 24, "engine.dream_batch": 16}
     assembly = assemble(resolve(tables(), strategy, {}, settings))
     plan, progress = assembly.plan, assembly.progress
-    turn_page(plan, open_task(plan, progress, assembly.stream.tasks[0]), progress)
+    turn_page(plan, open_task(plan, progress, assembly.stream.tasks[0]), progress, progress.past.remembered)
     strict = Strict(progress)
     try:
         learn(plan, open_task(plan, progress, assembly.stream.tasks[1]), progress, strict)

@@ -150,3 +150,9 @@ def test_what_is_wrong_is_known_before_anything_is_written(tmp_path):
         with pytest.raises(RequestError, match=match):
             train(tmp_path / "run", strategy, **options)
     assert not (tmp_path / "run").exists()
+
+
+def test_what_it_would_cost_is_estimated(tmp_path):
+    """The second task of LUCIR has a teacher's pass for each picture, of those that are remembered, too."""
+    found = palimpsest.estimate("digits_incremental", strategy="lucir", set={"classifier.training.epochs": 1})
+    assert found.steps > 0 and found.student_passes > found.teacher_passes > 0

@@ -35,7 +35,7 @@ def probed(strategy, steps: int):
     name = strategy if isinstance(strategy, str) else strategy.__name__
     assembly = assemble(resolve(tiny(), strategy if given else name, {}, {"training.steps": steps}), None, **given)
     plan, progress = assembly.plan, assembly.progress
-    turn_page(plan, open_task(plan, progress, assembly.stream.tasks[0]), progress)
+    turn_page(plan, open_task(plan, progress, assembly.stream.tasks[0]), progress, progress.past.remembered)
     return probe_task(plan, progress, assembly.stream.tasks[1])
 
 
@@ -63,7 +63,7 @@ def test_the_dreams_of_a_pool_are_counted_and_only_a_few_are_dreamt(refresh, bat
     experiment = resolve(tiny(), "jdcl", options, {"training.steps": 30, "engine.dream_batch": 100})
     assembly = assemble(experiment)
     plan, progress = assembly.plan, assembly.progress
-    turn_page(plan, open_task(plan, progress, assembly.stream.tasks[0]), progress)
+    turn_page(plan, open_task(plan, progress, assembly.stream.tasks[0]), progress, progress.past.remembered)
     stretches = probe_task(plan, progress, assembly.stream.tasks[1])
     phases, dreams = ([each for each in stretches if each.learns is learns] for learns in (True, False))
     assert [phase.steps for phase in phases] == [30, 10, 20] and [each.steps for each in dreams] == [batches, batches]

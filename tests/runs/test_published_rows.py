@@ -133,3 +133,61 @@ def test_joint_models_are_as_published(name):
     assert parameter_count(network) / 1e6 == pytest.approx(body, abs=0.005)
     assert found / 1e6 == pytest.approx(head, abs=0.005)
     assert ("few" in name) == bool(experiment.stream.labels) == ("strong" in experiment.augmentation)
+
+
+INCREMENTAL = {  # tasks, classes of the first, and what is printed: average and last accuracy by pictures a class, real or synthetic
+    "incremental_cifar100": (
+        6,
+        {0: (0.6337, 0.5391), 20: (0.5238, 0.3368), 100: (0.5454, 0.3656), 500: (0.5577, 0.3878)},
+        0.5803,
+    ),
+    "incremental_cifar100_10": (
+        11,
+        {0: (0.6088, 0.5142), 20: (0.4279, 0.2183), 100: (0.4856, 0.2793), 500: (0.5219, 0.3258)},
+        0.5301,
+    ),
+    "incremental_cifar100_25": (26, {}, 0.4847),
+}
+
+
+@pytest.mark.parametrize("name", INCREMENTAL)
+def test_classifiers_are_as_published(name):
+    tasks, memory, icarl = INCREMENTAL[name]
+    tables = read_experiment(name)
+    experiment = resolve(tables)
+    assert (experiment.stream.tasks, experiment.stream.base) == (tasks, 50)
+    assert (experiment.stream.order, experiment.stream.order_seed) == ("numpy", 1993)
+    how = experiment.classifier.training
+    assert (how.epochs, how.batch, how.learning_rate, how.weight_decay) == (160, 128, 0.1, 5e-4)
+    assert (how.momentum, how.milestones, how.decay, how.optimizer) == (0.9, (0.5, 0.75), 0.1, "sgd")
+    found = {row.settings.get("synthetic.per_class", 0): row for row in experiment.published if row.strategy == "lucir"}
+    printed = {count: (row.average_incremental_accuracy[0], row.accuracy[0]) for count, row in found.items()}
+    assert printed == memory
+    (row,) = (row for row in experiment.published if row.strategy == "icarl")
+    assert row.average_incremental_accuracy == (icarl,)
+    planned = plan(tables, published_methods(experiment, (), {}), experiment.seeds)
+    assert len(planned) == 3 * len(experiment.published)
+    pooled = [run.experiment for run in planned if run.experiment.synthetic.source == "recorded"]
+    assert len(pooled) == 3 * max(len(memory) - 1, 0)
+    assert all(run.synthetic.batch == "pooled" and run.options["per_class"] == 0 for run in pooled)
+
+
+def test_rows_that_differ_in_settings_are_told_apart():
+    rows = published_of(read_experiment("incremental_cifar100"))["rows"]
+    assert [row["settings"]["synthetic.source"] for row in rows] == ["none", "recorded", "recorded", "recorded", "none"]
+    assert [row["settings"]["synthetic.per_class"] for row in rows][:4] == [500, 20, 100, 500]
+
+
+@pytest.mark.parametrize(
+    ("name", "base", "subset"), [("incremental_imagenet_subset", 50, 100), ("incremental_imagenet", 500, 0)]
+)
+def test_imagenet_is_as_published(name, base, subset):
+    experiment = resolve(read_experiment(name))
+    assert (experiment.stream.base, experiment.stream.subset, experiment.classifier.network) == (
+        base,
+        subset,
+        "resnet18",
+    )
+    assert (experiment.options["strength"], experiment.classifier.training.epochs) == (10.0, 90)
+    assert [round(edge * 90, 1) for edge in experiment.classifier.training.milestones] == [30.0, 60.0]
+    assert experiment.options["balanced_epochs"] == (0 if subset else 20)

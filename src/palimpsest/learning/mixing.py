@@ -11,7 +11,7 @@ from palimpsest.core.random import permutation
 from palimpsest.core.term import Phase, Target, Term
 from palimpsest.learning.options import SyntheticOptions
 from palimpsest.learning.past import Past
-from palimpsest.sources import Data, Mixed
+from palimpsest.sources import Data, Mixed, union
 from palimpsest.streams.pictures import Pictures
 from palimpsest.targets import Label, Margin, OnReal, Sigmoids, Soft, TaughtFeatures
 
@@ -56,6 +56,8 @@ class Mixing:
         source, options = term.source, self.options
         if not (isinstance(source, Data) and source.name == "data"):
             return term
+        if options.batch == "pooled":
+            return replace(term, source=union(source, pictures))
         synthetic = replace(source, pictures=pictures, name="synthetic")
         added, whole = options.batch == "added", options.epoch_by == "real"
         mixed = Mixed(source, synthetic, tuple(past.classes), options.share, added, whole)

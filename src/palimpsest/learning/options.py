@@ -87,8 +87,10 @@ class SyntheticOptions(BaseModel):
     prompts: str = Field("", description="of text_to_image: a table of classes, as `palimpsest synthesize` takes it")
     per_class: int = Field(500, ge=1, description="pictures of each class (tried in the paper: 20, 100 and 500)")
     share: float = Field(0.5, gt=0, lt=1, description="of each batch (published: one half)")
-    batch: Literal["split", "added"] = Field(
-        "split", description="split: real and synthetic pictures are `training.batch` together; added: they come on top"
+    batch: Literal["split", "added", "pooled"] = Field(
+        "split",
+        description="split: real and synthetic pictures are `training.batch` together; added: they come on top; pooled: they are "
+        "drawn with the others, as remembered pictures are, and `share` says nothing",
     )
     epoch_by: Literal["real", "steps"] = Field(
         "real",
@@ -106,6 +108,10 @@ class SyntheticOptions(BaseModel):
         if reads != bool(self.path):
             found = "gave none" if reads else f'gave "{self.path}", which nothing reads'
             raise ValueError(f'source = "{self.source}" {"needs" if reads else "takes no"} path, and you {found}')
+        if self.batch == "pooled" and (self.losses != "both" or not self.in_margin):
+            raise ValueError(
+                'batch = "pooled" makes no difference between real and synthetic pictures: leave losses and in_margin'
+            )
         return self
 
 

@@ -12,7 +12,7 @@ from palimpsest.reports.numbers import with_error
 from palimpsest.reports.results import Results, decides
 from palimpsest.reports.table import ABSENT, Shown, column, heading
 
-MEASURES = ("fid", "kld", "accuracy")  # what a published row may hold
+MEASURES = ("fid", "kld", "accuracy", "average_incremental_accuracy")  # what a published row may hold
 EXTRACTOR, EVALUATOR = "inception", "resnet18"  # the paper's, as the names of ours begin
 
 
@@ -55,7 +55,8 @@ def compare_published(
     """Finished runs beside the published rows with the same strategy and options.
 
     published: "experiment", "seeds", "settings" (the experiment's resolved tables) and "rows", each with "table",
-    "strategy", "options" (all of them), "note", and where it is printed "fid", "kld", "accuracy" as (mean, error).
+    "strategy", "options" (all of them), "settings" (those in which rows differ), "note", and what of `MEASURES` is printed, as
+    (mean, error).
     defaults: as in `comparison.compare`.  ddof: 0, as the authors' report has it.
     Raises RequestError where no run repeats a published row, and for runs that must not stand in one table.
     """
@@ -78,7 +79,9 @@ def compare_published(
 
 def repeats(run: Results, row: Mapping[str, Any]) -> bool:
     """Whether a run is of a published row's method."""
-    return (run.strategy, dict(run.options)) == (row["strategy"], dict(row["options"]))
+    settings = row.get("settings", {})
+    alike = all(run.settings.get(key) == value for key, value in settings.items())
+    return alike and (run.strategy, dict(run.options)) == (row["strategy"], dict(row["options"]))
 
 
 def beside(row: Mapping[str, Any], several: Sequence[Results], labels: Labels, ddof: int) -> Row:
@@ -126,7 +129,8 @@ def notes(
     said = [f"mean ± standard error over seeds (ddof {ddof}); σ: (ours − paper) in combined standard errors"]
     said += other_measuring(used[0], {name for row in rows for name, each in row.measures.items() if each.ours})
     said += other_seeds(rows, published["seeds"])
-    said += other_settings(used, published["settings"])
+    varied = {key for row in published["rows"] for key in row.get("settings", {})}
+    said += other_settings(used, published["settings"], varied)
     if any(
         row.measures[name].deviation is not None and not row.measures[name].paper[1]
         for row in rows
@@ -169,9 +173,9 @@ def other_seeds(rows: Sequence[Row], seeds: Sequence[int]) -> list[str]:
     )
 
 
-def other_settings(used: Sequence[Results], tables: Mapping[str, Any]) -> list[str]:
-    """Settings of the runs that are not the published experiment's."""
-    expected = {key: value for key, value in flat(tables) if decides(key)}
+def other_settings(used: Sequence[Results], tables: Mapping[str, Any], varied: set[str]) -> list[str]:
+    """Settings of the runs that are not the published experiment's, but for those that rows vary."""
+    expected = {key: value for key, value in flat(tables) if decides(key) and key not in varied}
     found = {
         f"{key} = {value} (published: {expected[key]})"
         for run in used

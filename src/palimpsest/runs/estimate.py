@@ -102,7 +102,8 @@ def estimate_cost(assembly: Assembly) -> Estimate:
             probed = probe_task(plan, progress, task)
         counted = walk(plan, progress, task, {}).all
         stretches += [replace(like, steps=each.steps) for like, each in zip(probed, counted, strict=True)]
-        turn_page(plan, open_task(plan, progress, task), progress)
+        now = open_task(plan, progress, task)
+        turn_page(plan, now, progress, progress.past.remembering(now, (plan.seed,)))
     own, beside = Total.of(stretches, beside=False), Total.of(stretches, beside=True)
     return Estimate(
         experiment=assembly.experiment.name,

@@ -73,7 +73,8 @@ def published_methods(
             )
     return [
         Method(
-            row.strategy, {f"strategy.{row.strategy}.{name}": value for name, value in row.options.items()} | settings
+            row.strategy,
+            {f"strategy.{row.strategy}.{name}": value for name, value in row.options.items()} | row.settings | settings,
         )
         for row in experiment.published
         if row.strategy in (strategies or there)
@@ -88,10 +89,12 @@ def published_of(tables: Mapping[str, Any]) -> dict[str, Any]:
     """
     experiment = resolve(tables)
     methods = published_methods(experiment, (), {})
-    rows = [
-        {**row.model_dump(), "options": resolve(tables, method.strategy, settings=method.settings).options}
-        for row, method in zip(experiment.published, methods, strict=True)
-    ]
+    varied = {key for row in experiment.published for key in row.settings}
+    rows = []
+    for row, method in zip(experiment.published, methods, strict=True):
+        run = resolve(tables, method.strategy, settings=method.settings)
+        found = {key: value for key, value in leaves(run).items() if key in varied}
+        rows.append(row.model_dump() | {"options": run.options, "settings": found})
     settings = tomllib.loads(to_toml(experiment))
     return {"experiment": experiment.name, "seeds": list(experiment.seeds), "settings": settings, "rows": rows}
 

@@ -15,7 +15,11 @@ class PublishedRow(BaseModel):
     table: str = Field(description="the tables of the paper that print it")
     strategy: str = Field(description="one of `palimpsest list strategies`")
     options: dict[str, Any] = Field({}, description="of the strategy; the others are the experiment's")
+    settings: dict[str, Any] = Field({}, description="other keys, dotted, in which it differs from the experiment")
     fid: Value | None = Field(None, description="Fréchet distance, lower is better")
     kld: Value | None = Field(None, description="of the class frequencies, in nats, lower is better")
     accuracy: Value | None = Field(None, description="of the continually trained classifier, 0 to 1")
+    average_incremental_accuracy: Value | None = Field(
+        None, description="mean over tasks of the accuracy after each, 0 to 1"
+    )
     note: str = Field("", description="what has to be known to read it rightly")
