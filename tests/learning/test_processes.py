@@ -12,6 +12,7 @@ import torch
 import palimpsest
 from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.config import resolve, to_toml
+from palimpsest.runs.models import open_learners
 from tests.tiny import QUIET, interrupted_after, tiny
 
 
@@ -47,6 +48,39 @@ def test_two_processes_give_what_one_gives(strategy, tmp_path):
         assert one.results["cost"][passes] == two["cost"][passes]
     for task, other in zip(one.results["tasks"], two["tasks"], strict=True):
         assert task["measures"] == pytest.approx(other["measures"], rel=0.05)
+
+
+CLASSIFIERS = {
+    "lucir": {"learner": "classifier", "synthetic": {"source": "ideal", "per_class": 5}},
+    "gfr": {"feature_gan": {"training": {"steps": 4, "batch": 8}}},
+    "jdcl": {"joint": {"head_width": 8, "head_dropout": 0.0}, "augmentation": {"strong": ["cutout 2"]}},
+}
+OPTIONS = {
+    "lucir": {"per_class": 2, "balanced_epochs": 1},
+    "gfr": {"critic_steps": 2},
+    "jdcl": {"per_class": 4, "teacher_steps": 2, "global_steps": 4},
+}
+
+
+@pytest.mark.parametrize("strategy", CLASSIFIERS)
+def test_two_processes_give_the_classifier_that_one_gives(strategy, tmp_path):
+    """A margin over the old pictures of both, synthetic rows last, features made in both, and few labels."""
+    stream = {"name": "digits", "tasks": [[0, 1], [2, 3]], "limit": 203, "held_back": 0.3}
+    tables = tiny(
+        stream=stream | ({"labels": 4} if strategy == "jdcl" else {}),
+        classifier={"head": "growing", "dropout": 0.0, "training": {"steps": 4, "batch": 9}},
+        strategy={"name": strategy, strategy: OPTIONS[strategy]},
+        **CLASSIFIERS[strategy],
+    )
+    experiment = tmp_path / "tiny.toml"
+    experiment.write_text(to_toml(resolve(tables)))
+    palimpsest.train(tables, out=tmp_path / "one", display=QUIET)
+    ended = processes("train", str(experiment), "--out", str(tmp_path / "two"))
+    assert ended.returncode == 0, ended.stderr
+    both = [open_learners(tmp_path / run / "models" / "task_2") for run in ("one", "two")]
+    for name, learner in both[0].items():
+        pairs = zip(learner.state_dict().values(), both[1][name].state_dict().values(), strict=True)
+        assert all(torch.allclose(a.float(), b.float(), atol=2e-4) for a, b in pairs), name
 
 
 def test_two_processes_go_on_with_what_one_began(tmp_path):
