@@ -13,8 +13,9 @@ from PIL import Image
 
 import palimpsest
 from palimpsest.core.errors import RequestError
+from palimpsest.evaluation.pictures import digest
 from palimpsest.streams import decode
-from palimpsest.streams.recorded import fingerprint_of, open_recorded
+from palimpsest.streams.recorded import open_recorded
 from palimpsest.synthesis.display import SynthesisDisplay
 from tests.streams.sets import PETS, pixels, write_folder
 
@@ -81,13 +82,13 @@ def test_decoding_is_cached(pets, monkeypatch):
 
 def test_a_fingerprint_tells_pictures_apart_and_not_places(pets, tmp_path):
     root, _ = pets
-    before = fingerprint_of(open_recorded(root, NAMES, SHAPE, 3))
+    before = digest(open_recorded(root, NAMES, SHAPE, 3))
     shutil.copytree(root, tmp_path / "elsewhere")
-    assert fingerprint_of(open_recorded(tmp_path / "elsewhere", NAMES, SHAPE, 3)) == before
-    assert fingerprint_of(open_recorded(root, NAMES, SHAPE, 2)) != before
-    assert fingerprint_of(open_recorded(root, PETS, SHAPE, 3)) != before, "other labels"
+    assert digest(open_recorded(tmp_path / "elsewhere", NAMES, SHAPE, 3)) == before
+    assert digest(open_recorded(root, NAMES, SHAPE, 2)) != before
+    assert digest(open_recorded(root, PETS, SHAPE, 3)) != before, "other labels"
     shutil.copy(root / "cat" / "0.png", root / "cat" / "1.png")
-    assert fingerprint_of(open_recorded(root, NAMES, SHAPE, 3)) != before
+    assert digest(open_recorded(root, NAMES, SHAPE, 3)) != before
 
 
 def test_wrong_folders(pets, tmp_path):

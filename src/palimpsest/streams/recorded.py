@@ -72,15 +72,6 @@ def through_cache(
     return cached(key, lambda: decoded_files(pairs, digests, shape, white))
 
 
-def fingerprint_of(pictures: Pictures) -> str:
-    """A hash of pictures and labels: the same for the same pictures, wherever they lie and however they were stored."""
-    told = hashlib.blake2b(repr((len(pictures), pictures.shape, pictures.white)).encode(), digest_size=16)
-    told.update(pictures.labels.cpu().numpy().tobytes())
-    for rows in torch.arange(len(pictures)).split(4096):
-        told.update(pictures.bytes(rows).cpu().numpy().tobytes())
-    return told.hexdigest()
-
-
 def found_classes(root: Path, names: Mapping[int, str], manifest: Mapping[str, Any] | None) -> dict[int, str]:
     """The sub-folder of each class. Refuses classes that have none, or one together."""
     there = words_for(root, manifest)

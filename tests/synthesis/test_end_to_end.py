@@ -1,0 +1,72 @@
+"""From a text-to-image model to a report: pictures are drawn, learnt from, and compared with real ones."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import palimpsest
+from palimpsest.core.errors import RequestError
+from palimpsest.reports.page import write_report
+from tests.tiny import QUIET, tiny
+
+CLASSES = ("cat", "dog", "big_eel")
+
+
+@pytest.fixture
+def pets(tmp_path):
+    """Twelve colour pictures of each class, told apart by their brightness."""
+    random = np.random.default_rng(0)
+    for place, name in enumerate(CLASSES):
+        folder = tmp_path / "pets" / name
+        folder.mkdir(parents=True)
+        for number in range(12):
+            pixels = random.integers(60 * place, 60 * place + 60, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "pets"
+
+
+def train(place, pets, **synthetic):
+    tables = tiny(
+        learner="classifier",
+        stream={"name": "pets", "path": str(pets), "tasks": [["cat"], ["dog"], ["big_eel"]]},
+        classifier={"head": "growing", "training": {"steps": 4, "batch": 8}},
+        evaluation={"samples": 50, "reference": "all", "evaluator": {"steps": 5}},
+        synthetic=synthetic,
+    )
+    return palimpsest.train(tables, strategy="lucir", per_class=2, out=place, display=QUIET)
+
+
+def test_a_model_that_draws_from_text_stands_in_for_what_is_gone(model, prompts, pets, tmp_path, monkeypatch):
+    monkeypatch.setenv("PALIMPSEST_CACHE", str(tmp_path / "cache"))
+    how = {"source": "text_to_image", "path": str(model), "prompts": str(prompts), "per_class": 8}
+    run = train(tmp_path / "run", pets, **how)
+    (manifest,) = (tmp_path / "cache" / "synthetic").glob("*/manifest.json")
+    told = json.loads(manifest.read_text())
+    assert [entry["prompt"] for entry in told["classes"]] == ["cat, a pet", "dog, barks", "big eel"]
+    assert [task["seen"]["synthetic"] for task in run.results["tasks"]] == [0, 16, 16]
+    gap = run.results["tasks"][-1]["synthetic"]
+    assert gap["source"] == "text_to_image" and gap["count"] == 16 and {"kid", "pure"} <= gap.keys()
+    page = write_report([run.path], run.path / "report.html").read_text(encoding="utf-8")
+    assert "Synthetic pictures" in page and "text_to_image" in page
+
+    again = train(tmp_path / "again", pets, source="recorded", path=str(manifest.parent), per_class=8)
+    assert again.results["accuracy_matrix"] == run.results["accuracy_matrix"], "drawn before, or on the way"
+    first = next(manifest.parent.glob("*/00000.png"))
+    Image.new("RGB", (16, 16)).save(first)
+    with pytest.raises(RequestError, match="sha256 differs"):
+        train(tmp_path / "changed", pets, source="recorded", path=str(manifest.parent), per_class=8)
+    assert not (tmp_path / "changed").exists()
+
+
+def test_a_folder_without_a_class_that_will_be_past_is_refused(pets, tmp_path):
+    """The last task's class needs none."""
+    some = tmp_path / "some"
+    some.mkdir()
+    for name in CLASSES[:1]:
+        (some / name).symlink_to(pets / name)
+    with pytest.raises(RequestError, match="has no pictures of 1 of the 2 classes that were asked for .dog."):
+        train(tmp_path / "run", pets, source="recorded", path=str(some), per_class=8)
+    (some / "dog").symlink_to(pets / "dog")
+    train(tmp_path / "run", pets, source="recorded", path=str(some), per_class=8)
