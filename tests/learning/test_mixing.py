@@ -107,8 +107,8 @@ def test_what_is_wrong_is_known_before_anything_is_written(match, strategy, more
 
 
 def test_how_far_they_are_from_real_ones_is_measured_after_the_last_task(tmp_path):
-    """The evaluator of the digits comes with the package. Wrong labels change no distance of all together, and all of a class's."""
-    base = tables(evaluation={"samples": 100})
+    """Wrong labels change no distance of all together, and all of a class's."""
+    base = tables(evaluation={"samples": 100, "evaluator": {"steps": 200}})
     base["stream"] |= {"held_back": 0.5, "limit": 0}
     found = {}
     for source in ("ideal", "useless"):
@@ -118,7 +118,7 @@ def test_how_far_they_are_from_real_ones_is_measured_after_the_last_task(tmp_pat
         found[source] = run.results["tasks"][-1]["synthetic"]
     ideal, useless = found["ideal"], found["useless"]
     assert ideal["count"] == useless["count"] == 240 and ideal["fid"] == pytest.approx(useless["fid"], rel=0.05)
-    assert ideal["pure"] > 0.95 and useless["pure"] < 0.05
+    assert ideal["pure"] > 0.9 and useless["pure"] < 0.1
     assert [part["class"] for part in ideal["per_class"]] == [0, 1, 2, 3]
     for one, other in zip(ideal["per_class"], useless["per_class"], strict=True):
         assert one["kid"] < other["kid"]

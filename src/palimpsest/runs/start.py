@@ -193,10 +193,12 @@ def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -
 
 def measurer_of(assembly: Assembly, display: Display) -> Measurer:
     """The measurer of an assembly."""
-    experiment, machine = assembly.experiment, assembly.machine
-    samplers = samplers_of(experiment.evaluation, offering(assembly.progress.learners, "noise"))
-    flip = experiment.stream.flip
-    yardstick = make_yardstick(assembly.stream, experiment.evaluation, flip, machine.device, display.say)
+    experiment, machine, evaluation = assembly.experiment, assembly.machine, assembly.experiment.evaluation
+    generator = offering(assembly.progress.learners, "noise")
+    if generator is None and assembly.plan.courses[-1].mixing is None:  # no pictures that an evaluator could look at
+        evaluation = evaluation.model_copy(update={"samples": 0})
+    samplers = samplers_of(evaluation, generator)
+    yardstick = make_yardstick(assembly.stream, evaluation, experiment.stream.flip, machine.device, display.say)
     return Measurer(yardstick, *samplers, machine, experiment.seed)
 
 
