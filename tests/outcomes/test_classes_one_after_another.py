@@ -43,7 +43,9 @@ def test_pictures_help_as_far_as_they_are_like_those_that_are_gone(tmp_path):
     gains = [ideal[count] - plain[count] for count in plain]
     print(plain, ideal)
     assert min(gains[:3]) > 0 and gains[0] == max(gains)
-    either = [average(tmp_path, "lucir", source="ideal", losses=losses) for losses in ("classification", "distillation")]
+    either = [
+        average(tmp_path, "lucir", source="ideal", losses=losses) for losses in ("classification", "distillation")
+    ]
     both, useless = (average(tmp_path, "lucir", source=source) for source in ("ideal", "useless"))
     print(either, both, useless, average(tmp_path, "lucir", source="memory"))
     assert both >= max(either) and useless <= average(tmp_path, "lucir")

@@ -96,6 +96,9 @@ class SyntheticOptions(BaseModel):
         "real",
         description="real: an epoch is over when all real pictures were seen; steps: it has the steps of one without",
     )
+    augmentation: tuple[str, ...] | None = Field(
+        None, description="of the view of the logits; unset: as of real pictures, which is also what is published"
+    )
     losses: Literal["both", "classification", "distillation"] = Field(
         "both", description="in which losses they count: both is the paper's, the others its ablation"
     )

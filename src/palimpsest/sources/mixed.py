@@ -82,7 +82,7 @@ class Mixed:
         return Images(
             torch.cat([part.x for part in parts]),
             torch.cat([part.y for part in parts]),
-            {head: torch.cat([part.views[head] for part in parts]) for head in real.views},
+            {head: torch.cat([part.seen_by(head).x for part in parts]) for head in {**real.views, **synthetic.views}},
             total=real.total + synthetic.total,
             everyone=None if real.everyone is None else torch.cat([part.everyone for part in parts]),
             synthetic=len(synthetic),
