@@ -47,6 +47,9 @@ CASES = {
     "lucir": {"per_class": 4, "balanced_epochs": 1},
     "experience_replay": {"per_class": 4, "selection": "herding"},
     "lwf": {},
+    "podnet": {"per_class": 4, "balanced_epochs": 1},
+    "foster": {"per_class": 4},
+    "der_expand": {"per_class": 4, "balanced_epochs": 1},
 }
 
 
@@ -144,12 +147,26 @@ def test_what_is_wrong_is_known_before_anything_is_written(tmp_path):
     for match, strategy, options in (
         ("memory_size is 3, and there are 6 classes", "icarl", {"memory_size": 3}),
         ('unknown loss of icarl "hinge"', "icarl", {"loss": "hinge"}),
+        ("memory_size and per_class are both 0", "icarl", {"memory_size": 0}),
         ("the margin is held to 0", "lucir", {"nearest": 0}),
         ("is to have -1 epochs", "lucir", {"balanced_epochs": -1}),
     ):
         with pytest.raises(RequestError, match=match):
             train(tmp_path / "run", strategy, **options)
     assert not (tmp_path / "run").exists()
+
+
+def test_herding_needs_somebody_who_sees(tmp_path):
+    with pytest.raises(RequestError, match="in the features of a classifier, and what is trained is the denoiser"):
+        palimpsest.train(tiny(), strategy="experience_replay", selection="herding", out=tmp_path / "run", display=QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_damaged_means_are_one_sentence(tmp_path):
+    run = train(tmp_path / "run", "icarl", per_class=4)
+    (run.path / "models" / "task_3" / "nearest_mean.safetensors").write_bytes(b"damaged")
+    with pytest.raises(RequestError, match="nearest_mean.safetensors cannot be read"):
+        classify(run.path, torch.zeros(1, 1, 8, 8))
 
 
 def test_what_it_would_cost_is_estimated(tmp_path):

@@ -7,9 +7,14 @@ import torch
 
 import palimpsest
 from palimpsest.core.errors import RequestError
-from palimpsest.learning.mixing import first_of_each, mislabelled
+from palimpsest.core.term import Phase, Term
+from palimpsest.learning.mixing import Mixing, first_of_each, mislabelled
+from palimpsest.learning.options import SyntheticOptions
+from palimpsest.learning.past import Past
 from palimpsest.runs.models import open_learners
+from palimpsest.sources import Data
 from palimpsest.streams.pictures import Pictures
+from palimpsest.targets import label
 from tests.learning.test_incremental import tables
 from tests.tiny import QUIET, interrupted_after, same, tiny
 
@@ -18,12 +23,16 @@ def train(place, strategy="lucir", synthetic=None, stream=None, **options):
     base = tables()
     base["stream"] |= {"held_back": 0.3} | (stream or {})
     base["synthetic"] = synthetic or {}
-    memory = {"per_class": 4, "selection": "random"} if strategy in ("lucir", "icarl", "experience_replay") else {}
+    memory = (
+        {} if strategy in ("finetune", "lwf", "generative_distillation") else {"per_class": 4, "selection": "random"}
+    )
     options = memory | options
     return palimpsest.train(base, strategy=strategy, out=place, display=QUIET, **options)
 
 
-@pytest.mark.parametrize("strategy", ["finetune", "lwf", "experience_replay", "icarl", "lucir"])
+@pytest.mark.parametrize(
+    "strategy", ["finetune", "lwf", "experience_replay", "icarl", "lucir", "podnet", "foster", "der_expand"]
+)
 def test_every_classifier_strategy_learns_from_them_after_the_first_task(strategy, tmp_path):
     plain = train(tmp_path / "plain", strategy)
     ideal = train(tmp_path / "ideal", strategy, {"source": "ideal", "per_class": 5})
@@ -53,6 +62,37 @@ def test_in_which_losses_they_count_is_a_choice(tmp_path):
     ]
     found = [open_learners(run.path / "models" / "task_2")["classifier"] for run in runs]
     assert not (same(found[0], found[1]) or same(found[0], found[2]) or same(found[1], found[2]))
+
+
+@pytest.mark.parametrize("batch", ["added", "pooled"])
+def test_they_may_come_on_top_or_as_remembered_pictures_do(batch, tmp_path):
+    run = train(tmp_path / "run", synthetic={"source": "ideal", "batch": batch, "per_class": 5})
+    seen = run.results["tasks"][1]["seen"]
+    assert seen["synthetic"] == (96 if batch == "added" else 0)
+    assert run.results["tasks"][1]["measures"] != train(tmp_path / "plain").results["tasks"][1]["measures"]
+
+
+def test_none_are_asked_for_where_nothing_will_be_past(tmp_path):
+    """Nor is the folder looked at."""
+    synthetic = {"source": "recorded", "path": str(tmp_path)}
+    assert train(tmp_path / "run", synthetic=synthetic, stream={"tasks": [[0, 1]]}).results["finished"]
+
+
+def test_a_class_that_is_present_again_is_not_imagined(tmp_path):
+    run = train(tmp_path / "run", synthetic={"source": "ideal"}, stream={"tasks": 1})
+    assert run.results["tasks"][0]["seen"]["synthetic"] == 0
+    pictures = Pictures(torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1), torch.tensor([0, 0, 1, 1]))
+    mixing = Mixing(SyntheticOptions(source="ideal"), pictures)
+    phase = Phase("classifier", [Term(Data(pictures), label)])
+    past = Past(classes=(0, 1))
+    (term,) = mixing.into(phase, past, (1, 2)).terms
+    assert set(term.source.synthetic.pictures.labels.tolist()) == {0}
+    assert mixing.into(phase, past, (0, 1)) is phase
+
+
+def test_one_past_class_has_no_other_whose_label_its_pictures_could_have():
+    pictures = Pictures(torch.zeros(2, 1, 1, 1, dtype=torch.uint8), torch.tensor([3, 3]))
+    assert not len(Mixing(SyntheticOptions(source="useless"), pictures).of_past(Past(classes=(3,))))
 
 
 def test_useless_pictures_have_the_label_of_the_class_that_came_next():

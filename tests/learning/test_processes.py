@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import palimpsest
 from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.config import resolve, to_toml
 from palimpsest.runs.models import open_learners
-from tests.tiny import QUIET, interrupted_after, tiny
+from tests.tiny import QUIET, interrupted_after, same, tiny
 
 
 def processes(*arguments: str) -> subprocess.CompletedProcess:
@@ -52,11 +53,15 @@ def test_two_processes_give_what_one_gives(strategy, tmp_path):
 
 CLASSIFIERS = {
     "lucir": {"learner": "classifier", "synthetic": {"source": "ideal", "per_class": 5}},
+    "podnet": {"learner": "classifier"},
+    "foster": {"learner": "classifier", "synthetic": {"source": "ideal", "per_class": 5}},
     "gfr": {"feature_gan": {"training": {"steps": 4, "batch": 8}}},
     "jdcl": {"joint": {"head_width": 8, "head_dropout": 0.0}, "augmentation": {"strong": ["cutout 2"]}},
 }
 OPTIONS = {
     "lucir": {"per_class": 2, "balanced_epochs": 1},
+    "podnet": {"per_class": 2, "balanced_epochs": 1},
+    "foster": {"per_class": 2},
     "gfr": {"critic_steps": 2},
     "jdcl": {"per_class": 4, "teacher_steps": 2, "global_steps": 4},
 }
@@ -81,6 +86,30 @@ def test_two_processes_give_the_classifier_that_one_gives(strategy, tmp_path):
     for name, learner in both[0].items():
         pairs = zip(learner.state_dict().values(), both[1][name].state_dict().values(), strict=True)
         assert all(torch.allclose(a.float(), b.float(), atol=2e-4) for a, b in pairs), name
+
+
+def test_two_processes_remember_the_same_with_statistics_of_batches(tmp_path):
+    """Those of the first process are all processes' own: an interrupted run goes on as if it had not been."""
+    tables = tiny(
+        learner="classifier",
+        stream={"name": "digits", "tasks": [[0, 1], [2, 3]], "limit": 203},
+        classifier={"network": "resnet8", "head": "growing", "training": {"steps": 4, "batch": 9}},
+        strategy={"name": "lucir", "lucir": {"per_class": 3}},
+    )
+    experiment = tmp_path / "tiny.toml"
+    experiment.write_text(to_toml(resolve(tables)))
+    ended = processes("train", str(experiment), "--out", str(tmp_path / "whole"))
+    assert ended.returncode == 0, ended.stderr
+    shutil.copytree(tmp_path / "whole", tmp_path / "again")
+    newest = sorted((tmp_path / "again" / "checkpoints").iterdir())[-1]
+    shutil.rmtree(newest)
+    results = tmp_path / "again" / "results.json"
+    results.write_text(json.dumps(json.loads(results.read_text()) | {"finished": False}))
+    ended = processes("resume", str(tmp_path / "again"))
+    assert ended.returncode == 0, ended.stderr
+    both = [open_learners(tmp_path / run / "models" / "task_2") for run in ("whole", "again")]
+    for name, learner in both[0].items():
+        assert same(learner, both[1][name]), name
 
 
 def test_two_processes_go_on_with_what_one_began(tmp_path):

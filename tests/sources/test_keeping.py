@@ -99,6 +99,14 @@ def test_a_reservoir_never_drops_a_class():
         assert sorted(set(memory.pictures.labels.tolist())) == [1, 2, 3, 4, 5, 6] and len(memory) == 6
 
 
+def test_a_reservoir_keeps_every_class_of_a_task_that_has_many():
+    for seed in range(30):
+        labels = [number for number in range(20) for _ in range(10)]
+        kept = Keeping(size=25, selection="reservoir").after(Memory(), pictures(labels), (seed, 1))
+        assert set(kept.pictures.labels.tolist()) == set(range(20)) and len(kept) == 25
+    assert not Keeping(0, selection="reservoir").after(Memory(), pictures([0, 1]), (0, 1)).exists
+
+
 def test_what_cannot_be_kept_is_refused():
     with pytest.raises(RequestError, match="per_class is -1"):
         Keeping(per_class=-1)

@@ -48,6 +48,23 @@ def test_an_epoch_has_all_real_pictures_in_it_or_the_steps_of_one_without():
     assert sorted(seen) == list(range(12)), "three steps of eight, four of them real: twelve pictures, each once"
 
 
+@pytest.mark.parametrize(("count", "size", "share"), [(100, 7, 0.5), (101, 8, 0.5), (33, 5, 0.3), (10, 4, 0.75)])
+def test_every_epoch_has_every_real_picture_once_however_it_is_rounded(count, size, share):
+    """Over batches as an epoch has them, the last of each short."""
+    source = Mixed(data(list(range(2, 2 + count))), data([0, 1], "synthetic"), (0, 1), share)
+    rows, seen = source.real, []
+    for epoch in range(3):
+        for place in range(0, rows, size):
+            here = Batch(min(size, rows - place), epoch * rows + place, (0, epoch * rows + place), whole=size)
+            real, synthetic = source.parts(here)
+            assert (
+                real.size + synthetic.size == here.size and real.size <= real.rows and synthetic.size <= synthetic.rows
+            )
+            seen += source.data.rows(real).tolist()
+    assert len(seen) == 3 * count
+    assert all(sorted(seen[e * count : (e + 1) * count]) == list(range(count)) for e in range(3))
+
+
 def test_every_synthetic_picture_comes_as_often_as_the_others():
     source = mixed()
     seen = [row for step in range(2) for row in source.synthetic.rows(source.parts(batch(8, step))[1]).tolist()]

@@ -1,5 +1,7 @@
 """Where inputs come from."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.sources import Data, Dreams, Gaussian, Halfway, Keeping, Memory, union
+from palimpsest.sources.augment import Augmentation
 from palimpsest.streams.pictures import Pictures
 from tests.tiny import SHAPE, tiny_denoiser
 
@@ -69,6 +72,14 @@ def test_a_memory_smaller_than_the_batch_is_replayed_whole():
     drawn = memory.draw(BATCH)
     assert sorted(drawn.y.tolist()) == sorted(memory.pictures.labels.tolist()) and drawn.total == 4
     assert not Memory().exists and not Keeping(0).after(Memory(), numbered(range(20)), (0, 1)).exists
+
+
+def test_remembered_pictures_are_seen_as_the_others_are():
+    memory = replace(
+        Keeping(4).after(Memory(), numbered(range(20)), (0, 1)), views=(("logits", Augmentation(("flip",))),)
+    )
+    drawn = memory.draw(BATCH)
+    assert drawn.seen_by("logits").x.shape == drawn.x.shape and "logits" in drawn.views
 
 
 def test_a_union_is_one_body_of_data():

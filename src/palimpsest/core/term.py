@@ -127,7 +127,7 @@ class Phase:
     freeze: shell patterns of parameter names that do not change in this phase ("network.conv_in.*").
     name: tells the phases of a task apart in addresses and events.
     steps, epochs: of the descent; both 0: as many as the experiment gives to the learner.
-    rate: by which the experiment's learning rate is multiplied.
+    rate: by which the experiment's learning rate is multiplied.  milestones: its own, where its schedule has steps.
     span: which part of that descent the phase is. One that does not begin at 0 goes on with the optimizer, its learning
         rate, the averaged weights and the pictures of the phase before, so that terms can change on the way.
     """
@@ -141,6 +141,7 @@ class Phase:
     span: tuple[float, float] = (0.0, 1.0)
     epochs: int = 0
     rate: float = 1.0
+    milestones: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         first, last = self.span

@@ -1,6 +1,7 @@
 """The loop over tasks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from palimpsest.core.batch import Batch
@@ -11,6 +12,7 @@ from palimpsest.core.term import Phase, Term
 from palimpsest.learning.course import phases
 from palimpsest.learning.filling import fill, keeping, pretend, renew, take_over
 from palimpsest.learning.fisher import MEASURES
+from palimpsest.learning.imprinting import Imprinted
 from palimpsest.learning.meter import Meter
 from palimpsest.learning.now import Now
 from palimpsest.learning.options import TrainingOptions
@@ -112,7 +114,9 @@ def address(plan: Plan, phase: Phase, progress: Progress) -> Address:
 
 
 def start(plan: Plan, phase: Phase, progress: Progress) -> None:
-    """Put the phase's work in hand, going on from a checkpoint where there is one."""
+    """Put the phase's work in hand, going on from a checkpoint where there is one. While probing, nothing is looked at for it."""
+    if plan.lengths is not None and isinstance(phase.start, Imprinted):
+        phase = replace(phase, start=None)
     learner, descent, machine = progress.learners[phase.learner], plan.descent(phase), progress.machine
     check_length(phase, descent.options, progress.task)
     progress.training = phase.learner
@@ -152,6 +156,7 @@ def end(plan: Plan, phase: Phase, progress: Progress) -> None:
     """Take the result of a phase's work, and put the work down."""
     progress.settle()
     work, learner = progress.work, progress.learners[phase.learner].eval().requires_grad_(True)
+    progress.machine.share_buffers(learner)
     rows = rows_of(phase, work.descent, progress.machine)
     progress.seen = {name: progress.seen.get(name, 0) + count for name, count in rows.items()}
     if work.average:

@@ -30,7 +30,7 @@ class Course:
         """What the strategy gives for the present task."""
         past = past.seen_by(self.keeps, self.learner)
         made = self.strategy(replace(now, learner=self.learner), past)
-        return made if self.mixing is None else self.mixing.into(made, past)
+        return made if self.mixing is None else self.mixing.into(made, past, now.classes)
 
 
 def phases(courses: Sequence[Course], now: Now, progress: Progress) -> Iterator[Phase]:

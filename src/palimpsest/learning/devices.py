@@ -56,7 +56,14 @@ class Machine:
         if self.world == 1:
             return student
         several = len(getattr(student, "heads", ())) > 1  # of which a phase may ask one
-        return nn.parallel.DistributedDataParallel(student, broadcast_buffers=False, find_unused_parameters=several)
+        counts = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in student.modules())
+        return nn.parallel.DistributedDataParallel(student, broadcast_buffers=counts, find_unused_parameters=several)
+
+    def share_buffers(self, learner: nn.Module) -> None:
+        """The first process's statistics of batches in all of them, so that all see the same in evaluation mode."""
+        if self.world > 1:
+            for buffer in learner.buffers():
+                torch.distributed.broadcast(buffer, 0)
 
     def random(self, *address: str | int) -> Random:
         """Numbers from an address, cut for this process."""

@@ -11,11 +11,33 @@ from palimpsest.core.random import permutation
 from palimpsest.core.term import Phase, Target, Term
 from palimpsest.learning.options import SyntheticOptions
 from palimpsest.learning.past import Past
-from palimpsest.sources import Data, Mixed, union
+from palimpsest.sources import Data, Mixed, counts_of, union
+from palimpsest.sources.augment import Augmentation
+from palimpsest.sources.mixed import refuse_leaks
 from palimpsest.streams.pictures import Pictures
-from palimpsest.targets import Label, Margin, OnReal, Sigmoids, Soft, TaughtFeatures
+from palimpsest.targets import (
+    Apart,
+    BalancedLabel,
+    Label,
+    Margin,
+    OnReal,
+    OwnLabel,
+    Sigmoids,
+    Soft,
+    TaughtFeatures,
+    TaughtStages,
+)
 
-KINDS = {Label: "classification", Soft: "distillation", TaughtFeatures: "distillation", Margin: "margin"}
+KINDS = {
+    Label: "classification",
+    Apart: "classification",
+    BalancedLabel: "classification",
+    OwnLabel: "classification",
+    Soft: "distillation",
+    TaughtFeatures: "distillation",
+    TaughtStages: "distillation",
+    Margin: "margin",
+}
 
 
 @dataclass(frozen=True)
@@ -23,13 +45,19 @@ class Mixing:
     """How synthetic pictures come beside real ones.
 
     pictures: of all classes that there are any of, with their labels; None where they are those of the memory.
+    digest: a name for their content.
     """
 
     options: SyntheticOptions
     pictures: Pictures | None = None
+    digest: str = ""
 
-    def into(self, made: Phase | Iterator[Phase], past: Past) -> Phase | Iterator[Phase]:
-        """The phases that a strategy asks for, with synthetic pictures among their real data; as they are before there is a past."""
+    def into(self, made: Phase | Iterator[Phase], past: Past, now: tuple[int, ...] = ()) -> Phase | Iterator[Phase]:
+        """The phases that a strategy asks for, with synthetic pictures among their real data; as they are before there is a past.
+
+        now: classes that are present, and of which there are none, though they were there before.
+        """
+        past = replace(past, classes=tuple(number for number in past.classes if number not in now))
         if not past.classes:
             return made
         return self.mixed(made, past) if isinstance(made, Phase) else self.each(made, past)
@@ -49,6 +77,7 @@ class Mixing:
         pictures = self.of_past(past)
         if not len(pictures):
             return phase
+        refuse_leaks(pictures.labels, frozenset(past.classes))
         return replace(phase, terms=tuple(self.term(term, past, pictures) for term in phase.terms))
 
     def term(self, term: Term, past: Past, pictures: Pictures) -> Term:
@@ -57,11 +86,24 @@ class Mixing:
         if not (isinstance(source, Data) and source.name == "data"):
             return term
         if options.batch == "pooled":
-            return replace(term, source=union(source, pictures))
-        synthetic = replace(source, pictures=pictures, name="synthetic")
+            return replace(term, source=union(source, pictures), target=self.balanced(term.target, pictures))
+        views = dict(source.views) | (
+            {} if options.augmentation is None else {"logits": Augmentation(options.augmentation)}
+        )
+        synthetic = replace(source, pictures=pictures, name="synthetic", views=tuple(views.items()))
         added, whole = options.batch == "added", options.epoch_by == "real"
         mixed = Mixed(source, synthetic, tuple(past.classes), options.share, added, whole)
-        return replace(term, source=mixed, target=self.counting(term.target))
+        return replace(term, source=mixed, target=self.counting(self.balanced(term.target, pictures)))
+
+    def balanced(self, target: Target, pictures: Pictures) -> Target:
+        """The target with synthetic pictures among those by whose number it weighs classes, where they count for classification.
+
+        Remembered pictures that are drawn more often are not more pictures.
+        """
+        balance = getattr(target, "balance", None)
+        if balance is None or self.pictures is None or self.options.losses == "distillation":
+            return target
+        return replace(target, balance=balance.with_more(counts_of(pictures.labels)))
 
     def counting(self, target: Target) -> Target:
         """The target, or what leaves synthetic pictures out of it."""
@@ -78,8 +120,11 @@ class Mixing:
     def of_past(self, past: Past) -> Pictures:
         """Pictures of past classes, up to so many of each."""
         if self.pictures is None:
-            return past.memory.pictures
+            remembered = past.memory.pictures
+            return remembered.of_classes(past.classes) if len(remembered) else remembered
         classes = tuple(dict.fromkeys(past.classes))
+        if self.options.source == "useless" and len(classes) < 2:  # whose label could it have?
+            return self.pictures.of_classes(())
         some = self.pictures.subset(first_of_each(self.pictures.labels.cpu(), classes, self.options.per_class))
         return mislabelled(some, classes) if self.options.source == "useless" else some
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from palimpsest.core.term import Target
+from palimpsest.learning.growing import Met
 from palimpsest.learning.imprinting import Imprinted
 from palimpsest.learning.teacher import Teacher
 from palimpsest.sources import Data, Gaussian, Unlabelled
@@ -50,6 +51,10 @@ class Now:
         """A cosine classifier whose rows of the new classes point to where their pictures lie, to start a phase with."""
         new = tuple(number for number in self.classes if number not in before)
         return Imprinted(self.learners[learner], self.data, before, new)
+
+    def met_by(self, teacher: "Teacher", grown: bool = False) -> Met:
+        """A teacher that has met the task's classes, to start a phase with. grown: with one more backbone for them."""
+        return Met(teacher, self.classes, grown)
 
     @property
     def new(self) -> float:

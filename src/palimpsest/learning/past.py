@@ -179,7 +179,7 @@ class Past:
         if "memory" not in self.keeps or not now.data.exists:
             return self.remembered
         memory = self.keeping.after(self.remembered, now.data.pictures, (*address, now.k), look)
-        return replace(memory, flip=now.data.flip)
+        return replace(memory, flip=now.data.flip, views=now.data.views)
 
     def after(
         self,
@@ -193,7 +193,8 @@ class Past:
         memory: what is remembered from now on.  teachers: makes those that teach from now on.  importance: measures one of that
             kind; None: of no use any more. They are called if it is kept.
         """
-        past = replace(self, classes=self.classes + now.classes, count=self.count + 1, remembered=memory)
+        classes = tuple(dict.fromkeys(self.classes + now.classes))
+        past = replace(self, classes=classes, count=self.count + 1, remembered=memory)
         if "teacher" in self.keeps:
             past = replace(past, teachers=teachers())
         for kind in set(MEASURES) & self.keeps if importance else ():

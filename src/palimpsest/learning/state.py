@@ -11,7 +11,6 @@ from palimpsest.learning.past import Past
 from palimpsest.learning.progress import Cost, Progress
 from palimpsest.learning.teacher import Teacher
 from palimpsest.learning.work import below
-from palimpsest.sources import Memory
 from palimpsest.streams.pictures import Pictures
 from palimpsest.targets.weights import KINDS, importance_of
 
@@ -102,7 +101,7 @@ def restored_past(
     groups = sorted(parts_of(tensors, "memory."), key=int)
     kept = tuple(as_pictures(below(tensors, f"memory.{i}.")).to(device) for i in groups)
     lots = tuple(tensors[f"lots.{i}.drawn"] for i in sorted(parts_of(tensors, "lots."), key=int))
-    memory = Memory(kept, lots, past.remembered.flip)
+    memory = replace(past.remembered, groups=kept, lots=lots)
     importances = [
         importance_of(kind, below(tensors, f"importance {kind}.{number}."), weights)
         for kind in KINDS

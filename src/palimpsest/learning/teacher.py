@@ -10,7 +10,7 @@ from palimpsest.core.errors import unknown
 from palimpsest.core.term import Target
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.sources import Pool
-from palimpsest.targets import MadeFeatures, Sigmoids, Soft, TaughtFeatures, TaughtNoise
+from palimpsest.targets import MadeFeatures, Once, Sigmoids, Soft, TaughtFeatures, TaughtNoise, TaughtStages
 
 WEIGHTS = ("raw", "average")
 
@@ -56,12 +56,18 @@ class Teacher:
         """Where what it sees in pictures points to."""
         return TaughtFeatures(self.learner, direction=True)
 
+    @property
+    def seen(self) -> tuple[Target, Target]:
+        """Where its stages see something in pictures, and where its features point to; it is asked once for both."""
+        once = Once(self.learner) if self.exists else None
+        return TaughtStages(once), TaughtFeatures(once, direction=True)
+
     def sigmoids(self, classes: tuple[int, ...]) -> Target:
         """The class, and of the `classes` that it knows how likely it thinks each of them to be there, by itself."""
         return Sigmoids(self.learner, classes)
 
     def soft(
-        self, temperature: float = 2.0, reverse: bool = False, classes: tuple[int, ...] = (), **dials: bool
+        self, temperature: float = 2.0, reverse: bool = False, classes: tuple[int, ...] = (), **dials: object
     ) -> Target:
         """Its soft opinion of the class, among all or among `classes`; dials as in `Soft`."""
         return Soft(self.learner, temperature, reverse, classes, **dials)

@@ -14,18 +14,22 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
 from palimpsest.core.random import Random, seed_of
 from palimpsest.models.cnn import CNN
+from palimpsest.models.expanding import Expanding
 from palimpsest.models.heads import CosineHead, Known
 from palimpsest.models.options import ClassifierOptions
 from palimpsest.models.resnet import resnet18, small_resnet
+from palimpsest.models.stages import profiles
 
 STEM = "classifier"
+SAME_VIEW = ("features", "cosines", "stages", "own")  # heads that are asked about what the logits are asked about
 
 
 class Classifier(nn.Module):
     """A learner that says which class a picture shows, what it sees in it, and which class what was seen belongs to.
 
     Its heads: "logits" and "features" of pictures, and "judged", the logits of features (B, D). With a cosine head also
-    "cosines" of pictures, which its logits are a multiple of, and "judged_cosines" of features.
+    "cosines" of pictures, which its logits are a multiple of, and "judged_cosines" of features. A network of one backbone has
+    "stages", see `stages.profiles`; one of several has "own", the logits (B, classes + 1) of what the newest sees.
 
     network: pictures float (B, C, H, W) in [-1, 1] to logits (B, classes), one row for each class from the start.
     known: which classes have arrived, where the head grows; None where all are known from the start.
@@ -46,19 +50,25 @@ class Classifier(nn.Module):
         self.known = Known(network.head, len(classes)) if options.head == "growing" else None
         if isinstance(network.head, CosineHead):
             self.heads = (*self.heads, "cosines", "judged_cosines")
+        self.heads = (*self.heads, "own" if isinstance(network, Expanding) else "stages")
         self.passes = 0
 
     def forward(self, questions: Mapping[str, Images]) -> dict[str, Tensor]:
         """The answers by head, each float32 (B, ...). What two heads are asked about goes through the network once."""
-        seen: dict[int, Tensor] = {}
+        seen: dict[int, tuple[Tensor, Tensor | None]] = {}
+
+        def look(x: Tensor) -> tuple[Tensor, Tensor | None]:
+            if id(x) not in seen:
+                seen[id(x)] = self.look(x) if "stages" in questions else (self.features(x), None)
+            return seen[id(x)]
 
         def features(x: Tensor) -> Tensor:
-            if id(x) not in seen:
-                seen[id(x)] = self.features(x)
-            return seen[id(x)]
+            return look(x)[0]
 
         answers = {
             "features": features,
+            "stages": lambda x: look(x)[1],
+            "own": lambda x: self.own(features(x)),
             "logits": lambda x: self.judge(features(x)),
             "cosines": lambda x: self.network.head.cosines(features(x)).float(),
             "judged": self.judge,
@@ -85,18 +95,39 @@ class Classifier(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """What is seen in pictures (B, C, H, W) in [-1, 1], float32 (B, D); B may be 0."""
-        self.passes += len(x)
+        self.passes += len(x) * getattr(self.network, "forwards", 1)
         return self.network.features(x).float()
+
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The features, and where each stage saw something, float32 (B, stages, L): see `stages.profiles`."""
+        self.passes += len(x)
+        features, stages = self.network.look(x)
+        return features.float(), profiles(stages)
 
     def judge(self, features: Tensor) -> Tensor:
         """Logits float32 (B, classes) of features (B, D). It is no pass, for it is one layer."""
         logits = self.network.classify(features).float()
         return logits if self.known is None else self.known(logits)
 
-    def meet(self, classes: Sequence[int]) -> None:
-        """Classes arrive. Nothing happens where they have arrived already, or all are known from the start."""
-        if self.known is not None:
-            self.known.meet(self.network.head, classes)
+    def own(self, features: Tensor) -> Tensor:
+        """Logits float32 (B, classes + 1) of what the newest backbone alone sees, of features (B, D)."""
+        logits = self.network.head.own(features).float()
+        return torch.cat([self.known(logits[:, :-1]), logits[:, -1:]], dim=1)
+
+    def meet(self, classes: Sequence[int], expand: bool = True) -> None:
+        """Classes arrive. Nothing happens where they have arrived already, or all are known from the start.
+
+        expand: a network that grows has one more backbone for them, unless they are the first.
+        """
+        before = self.arrived
+        if self.known is not None and self.known.meet(self.network.head, classes) and before and expand:
+            if isinstance(self.network, Expanding):
+                self.network.expand()
+
+    @property
+    def older(self) -> tuple[str, ...]:
+        """Patterns of the names of the parameters of all backbones but the newest."""
+        return tuple(f"network.{pattern}" for pattern in getattr(self.network, "older", ()))
 
     @property
     def arrived(self) -> tuple[int, ...]:
@@ -110,7 +141,7 @@ class Classifier(nn.Module):
                 f'a classifier was asked for its head "{head}", and it has {", ".join(self.heads)}; '
                 "give the term a target that asks for classes: label, past.classifier.soft()."
             )
-        return drawn.seen_by("logits" if head in ("features", "cosines") else head)
+        return drawn.seen_by("logits" if head in SAME_VIEW else head)
 
 
 def only(logits: Tensor, classes: Sequence[int]) -> Tensor:
@@ -125,17 +156,28 @@ def outside(count: int, classes: tuple[int, ...], device: torch.device) -> Tenso
 
 
 def build_classifier(
-    options: ClassifierOptions, shape: tuple[int, int, int], classes: Sequence[str], seed: int, cosine: bool = False
+    options: ClassifierOptions,
+    shape: tuple[int, int, int],
+    classes: Sequence[str],
+    seed: int,
+    cosine: bool = False,
+    proxies: int = 1,
+    rooms: int = 0,
 ) -> Classifier:
     """An untrained classifier of pictures of `shape` (C, H, W) into `classes`, with initial weights from `seed`.
 
-    cosine: with a cosine head, over features that may be negative.
+    cosine: with a cosine head, over features that may be negative, and so many `proxies` of each class.
+    rooms: of a network that grows, the most backbones that it may have; 0: it does not grow.
     """
+
+    def build() -> nn.Module:
+        return build_network(options, shape, len(classes), cosine)
+
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(seed, "classifier", "initial weights"))
-        network = build_network(options, shape, len(classes), cosine)
+        network = Expanding(build, len(classes), rooms) if rooms else build()
         if cosine:
-            network.head = CosineHead(network.head.in_features, len(classes))
+            network.head = CosineHead(network.head.in_features, len(classes), proxies)
         return Classifier(network, options, shape, classes)
 
 
@@ -151,10 +193,13 @@ def build_network(options: ClassifierOptions, shape: tuple[int, int, int], class
 def save_classifier(classifier: Classifier, folder: Path) -> None:
     """Write classifier.safetensors, and classifier.json with what it takes to build the network again."""
     made = {"options": classifier.options.model_dump(), "shape": classifier.shape, "class_names": classifier.classes}
-    made |= {"cosine": "cosines" in classifier.heads}
-    save_file(
-        {name: value.contiguous() for name, value in classifier.state_dict().items()}, folder / f"{STEM}.safetensors"
-    )
+    network, state = classifier.network, classifier.state_dict()
+    if isinstance(network.head, CosineHead):
+        made |= {"cosine": True, "proxies": network.head.proxies}
+    if isinstance(network, Expanding):  # as many backbones as there are
+        made |= {"rooms": network.count}
+        state = {name: value for name, value in state.items() if not network.is_idle(name.removeprefix("network."))}
+    save_file({name: value.contiguous() for name, value in state.items()}, folder / f"{STEM}.safetensors")
     (folder / f"{STEM}.json").write_text(json.dumps(made, indent=2), encoding="utf-8")
 
 
@@ -166,8 +211,8 @@ def open_classifier(folder: Path) -> Classifier | None:
     try:
         made = json.loads(record.read_text(encoding="utf-8"))
         options = ClassifierOptions(**made["options"])
-        shape, cosine = tuple(made["shape"]), made.get("cosine", False)
-        classifier = build_classifier(options, shape, made["class_names"], 0, cosine)
+        form = {name: made[name] for name in ("cosine", "proxies", "rooms") if name in made}
+        classifier = build_classifier(options, tuple(made["shape"]), made["class_names"], 0, **form)
         classifier.load_state_dict(load_file(folder / f"{STEM}.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise RequestError(f"the classifier in {folder} cannot be opened: {str(error).splitlines()[0]}") from error

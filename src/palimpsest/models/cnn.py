@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from palimpsest.core.errors import RequestError
 
 WIDTH = 128  # of the features
+ENDS = (2, 8, 12)  # the last convolution before each pooling, by its place in the body
 
 
 class CNN(nn.Module):
@@ -41,7 +42,16 @@ class CNN(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(B, 128), ≥ 0 unless signed. The pooling over places is a maximum, which is defined for no pictures, too."""
-        return self.body(x).amax(dim=(2, 3))
+        return self.look(x)[0]
+
+    def look(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The features, and what the last convolution before each pooling gives, before its ReLU, (B, channels, H, W) each."""
+        stages = []
+        for number, layer in enumerate(self.body):
+            x = layer(x)
+            if number in ENDS:
+                stages.append(x)
+        return x.amax(dim=(2, 3)), stages
 
     def classify(self, features: Tensor) -> Tensor:
         """Logits (B, classes) from features (B, 128)."""

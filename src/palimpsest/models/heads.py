@@ -12,24 +12,34 @@ class CosineHead(nn.Module):
 
     Rows of the classes that arrived last are parameters apart from those of the classes before, so that the old ones can be
     kept as they are. η, the scale, begins with 1 and is learnt.
+
+    proxies: P, rows of each class. Where there are several, a class has the mean of its rows' cosines, each weighted by the softmax
+        of them: Σ_p softmax_p(s_c) s_cp with s_cp = cos(θ_cp, f) (Douillard et al. 2020, PODNet: local similarity classifier).
     """
 
-    def __init__(self, width: int, classes: int) -> None:
+    def __init__(self, width: int, classes: int, proxies: int = 1) -> None:
         super().__init__()
-        self.in_features = width
-        rows = torch.empty(classes, width).uniform_(-(width**-0.5), width**-0.5)
+        self.in_features, self.proxies = width, proxies
+        shape = (classes, width) if proxies == 1 else (classes, proxies, width)
+        rows = torch.empty(shape).uniform_(-(width**-0.5), width**-0.5)
         self.old, self.new = nn.Parameter(rows.clone()), nn.Parameter(rows)
         self.scale = nn.Parameter(torch.ones(()))
         self.register_buffer("is_new", torch.zeros(classes, dtype=torch.bool))
 
     @property
     def weight(self) -> Tensor:
-        """θ, a row of each class: (classes, D)."""
-        return torch.where(self.is_new[:, None], self.new, self.old)
+        """θ, a row of each class: (classes, D), or its rows (classes, P, D)."""
+        return torch.where(self.is_new.view(-1, *[1] * (self.old.ndim - 1)), self.new, self.old)
 
     def cosines(self, features: Tensor) -> Tensor:
         """cos(θ_c, f) in [−1, 1], (B, classes), of features (B, D)."""
-        return functional.normalize(features, dim=1) @ functional.normalize(self.weight, dim=1).T
+        with torch.autocast(features.device.type, enabled=False):  # an error of a cosine counts η times
+            rows = functional.normalize(self.weight.float(), dim=-1).flatten(0, -2)
+            near = functional.normalize(features.float(), dim=1) @ rows.T
+        if self.proxies == 1:
+            return near
+        near = near.unflatten(1, (-1, self.proxies))
+        return (near.softmax(-1) * near).sum(-1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits (B, classes)."""
@@ -46,10 +56,11 @@ class CosineHead(nn.Module):
     def imprint(self, directions: Tensor, before: Sequence[int]) -> None:
         """Give the new classes rows of these directions (their number, D), as long as those of the classes `before` are on average.
 
-        Their order is that of the class numbers. Hou et al. 2019, code; after Qi et al. 2018, arXiv 1712.07136.
+        With proxies (their number, P, D). Their order is that of the class numbers. Hou et al. 2019, code; after Qi et al. 2018,
+        arXiv 1712.07136.
         """
-        length = self.old[list(before)].norm(dim=1).mean()
-        self.new[self.is_new] = functional.normalize(directions, dim=1) * length
+        length = self.old[list(before)].norm(dim=-1).mean()
+        self.new[self.is_new] = functional.normalize(directions, dim=-1) * length
 
 
 class Known(nn.Module):

@@ -4,6 +4,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+CLASSIFIERS = (  # learners that say which class a picture shows, and do nothing else
+    "classifier",
+    "cosine_classifier",
+    "proxy_classifier",
+    "boosted_classifier",
+    "expanding_classifier",
+)
+
 
 class UNetOptions(BaseModel):
     """The arguments of `diffusers.UNet2DModel` under diffusers' own names; picture size and channels come from the

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images
 from palimpsest.core.modes import evaluating
 from palimpsest.models.classifier import Classifier
@@ -75,7 +77,7 @@ class NearestMean(nn.Module):
 def directions(classifier: Classifier, pictures: Readable, mirrored: bool = False) -> Tensor:
     """Features of length 1, float (N, D), of all pictures, in evaluation mode and without augmentation.
 
-    mirrored: the mean of those of a picture and of its mirror image, which is how iCaRL's code does it.
+    mirrored: the mean of those of a picture and of its mirror image, as iCaRL's code has both (but for one normalisation).
     """
     found = []
     with evaluating(classifier):
@@ -111,5 +113,8 @@ def open_means(classifier: Classifier, folder: Path) -> tuple[NearestMean | None
     """The predictor that `save_means` wrote beside a classifier, and whether it is the strategy's own; None where there is none."""
     if not (folder / FILE).exists():
         return None, False
-    found = load_file(folder / FILE)
-    return NearestMean(classifier, found["means"]).eval(), bool(found["own"])
+    try:
+        found = load_file(folder / FILE)
+        return NearestMean(classifier, found["means"]).eval(), bool(found["own"])
+    except (OSError, KeyError, SafetensorError) as error:
+        raise RequestError(f"{folder / FILE} cannot be read: {str(error).splitlines()[0]}.") from error

@@ -19,8 +19,11 @@ class BasicBlock(nn.Module):
         alike = inputs == outputs and stride == 1
         self.shortcut = nn.Identity() if alike else nn.Sequential(*convolution(inputs, outputs, 1, stride))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, sums: list[Tensor] | None = None) -> Tensor:
+        """sums: gets what there is before the relu."""
         x = self.residual(x) + self.shortcut(x)
+        if sums is not None:
+            sums.append(x)
         return x.relu() if self.relu else x
 
 
@@ -51,6 +54,7 @@ class ResNet(nn.Module):
                 blocks.append(BasicBlock(wide, width, 2 if stage and not block else 1, relu=not (last and signed)))
                 wide = width
         self.stages = nn.Sequential(*blocks)
+        self.ends = tuple(sum(depths[: stage + 1]) - 1 for stage in range(len(depths)))  # the last block of each stage
         self.head = nn.Linear(wide, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -58,8 +62,15 @@ class ResNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """float (B, widths[-1]), ≥ 0 unless signed, of pictures (B, channels or 1, H, W) in [-1, 1]."""
-        x = x.expand(-1, self.channels, -1, -1) if x.shape[1] == 1 else x
-        return self.stages(self.stem(x)).mean(dim=(2, 3))
+        return self.look(x)[0]
+
+    def look(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The features, and what each stage gives before its last relu, (B, width, H, W) each."""
+        x = self.stem(x.expand(-1, self.channels, -1, -1) if x.shape[1] == 1 else x)
+        stages = []
+        for number, block in enumerate(self.stages):
+            x = block(x, stages if number in self.ends else None)
+        return x.mean(dim=(2, 3)), stages
 
     def classify(self, features: Tensor) -> Tensor:
         """Logits (B, classes) from features."""

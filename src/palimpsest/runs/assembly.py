@@ -9,24 +9,25 @@ from torch import nn
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError, unknown
-from palimpsest.core.term import Phase, Strategy, Term
-from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.core.term import Phase, Strategy
 from palimpsest.diffusion.process import make_process
 from palimpsest.diffusion.schedulers import export_scheduler
-from palimpsest.learning.continual import check_length, open_task
+from palimpsest.learning.continual import STRONG, check_length, open_task
 from palimpsest.learning.course import Course
 from palimpsest.learning.devices import Machine, ahead_for, find_machine
 from palimpsest.learning.past import Past
 from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.teacher import Teacher, frozen
+from palimpsest.models.options import CLASSIFIERS
 from palimpsest.models.pipelines import Pipeline, open_pipeline
+from palimpsest.runs.checks import check_alone, check_memory, check_rows, check_untold
 from palimpsest.runs.config import Experiment, strategy_beside
 from palimpsest.runs.growing import taught_new_classes
 from palimpsest.runs.learners import BUILDERS, build_learner, build_learners
 from palimpsest.runs.synthetic import mixing_of
 from palimpsest.runs.trackers import check_tracker
-from palimpsest.sources import Keeping, Memory, Part
+from palimpsest.sources import Keeping, Memory
 from palimpsest.sources.ahead import chunk_steps
 from palimpsest.sources.augment import Augmentation
 from palimpsest.strategies import catalog
@@ -58,10 +59,12 @@ KINDS = {False: "denoiser", True: "conditional_denoiser"}  # by whether it is to
 TEACHING = {"denoiser": "generative_distillation", "conditional_denoiser": "conditional_generative_distillation"}
 
 
-def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Strategy | None = None) -> Assembly:
-    """Everything that a run needs, checked before anything is written.
+def assemble(
+    experiment: Experiment, stream: Stream | None = None, strategy: Strategy | None = None, draw: bool = True
+) -> Assembly:
+    """Everything that a run needs, checked before anything is written but, in the cache, pictures that a model is to draw.
 
-    stream, strategy: to be used in place of those that the experiment names.
+    stream, strategy: to be used in place of those that the experiment names.  draw: False lets no model draw.
     """
     check_tracker(experiment.engine.tracker)
     if experiment.learner not in BUILDERS:
@@ -94,16 +97,17 @@ def assemble(experiment: Experiment, stream: Stream | None = None, strategy: Str
         )
     check_untold(experiment, names, given[0] if given else None)
     built = build_learners(names, experiment, stream, teachers)
-    mixing = mixing_of(experiment, stream, names, courses[-1].keeps)
+    mixing = mixing_of(experiment, stream, names, courses[-1].keeps, draw)
     courses[-1] = replace(courses[-1], mixing=mixing)
     learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
     past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
-    past = replace(past, classes=stream.before)
+    views = {head: Augmentation(tuple(words)) for head, words in experiment.augmentation.items()}
+    own_views = tuple((head, view) for head, view in views.items() if head != STRONG)
+    past = replace(past, classes=stream.before, remembered=replace(past.remembered, views=own_views))
     own = {"feature_gan": experiment.feature_gan.training}
-    own |= dict.fromkeys(("classifier", "cosine_classifier"), experiment.classifier.training)
+    own |= dict.fromkeys(CLASSIFIERS, experiment.classifier.training)
     training = dict.fromkeys(learners, experiment.training) | own
     build = partial(build_learner, experiment=experiment, stream=stream)
-    views = {head: Augmentation(tuple(words)) for head, words in experiment.augmentation.items()}
     plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build, views)
     progress = Progress(learners, past, machine, beside="classifier" if beside else "")
     rehearse(plan, progress, past)
@@ -174,7 +178,7 @@ def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
     classes = tuple(number for each in before for number in each.classes)
     later = replace(past, count=past.count + len(before), classes=past.classes + classes, teachers=teachers)
     if "memory" in past.keeps:
-        past.keeping.check(len(plan.stream.learnt(len(plan.stream))))
+        check_memory(plan, progress, past)
         later = replace(later, remembered=past.keeping.after(past.remembered, task.told, ("rehearsal",)))
     for behind, present in ((past, task), (later.with_everything([task.told]), last)):
         now = open_task(plan, replace(progress, past=behind), present)
@@ -188,37 +192,6 @@ def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
                     check_rows(term, batch)
                     chunk_steps(term.source, batch)  # refuses what does not fit into memory
         now.close()
-
-
-def check_untold(experiment: Experiment, learners: Sequence[str], given: Denoiser | None) -> None:
-    """Refuse to leave classes untold where nobody is told of any, or where the given model has no embedding for that."""
-    if not experiment.diffusion.untold:
-        return
-    if "conditional_denoiser" not in learners:
-        raise RequestError(
-            f"diffusion.untold is {experiment.diffusion.untold:g}, and the {learners[-1]} is not told of classes; leave it at 0."
-        )
-    if given and given.null is None:
-        raise RequestError(
-            f"diffusion.untold is {experiment.diffusion.untold:g}, and the model in {experiment.model} has no embedding for no "
-            "class; leave it at 0."
-        )
-
-
-def check_alone(term: Term, machine: Machine) -> None:
-    """Refuse, among several processes, a source that has to be drawn by one."""
-    if machine.world > 1 and getattr(term.source, "alone", False):
-        raise RequestError(f"{term.name} is not for several processes; start one, without torchrun.")
-
-
-def check_rows(term: Term, batch: Batch) -> None:
-    """Refuse a part of the batch in which there is not a single row."""
-    source = term.source
-    if isinstance(source, Part) and not batch.part(source.first, source.last).size:
-        raise RequestError(
-            f"{term.name}: of a batch of {batch.size}, its share of {source.last - source.first:.3g} is no row at all; raise "
-            "training.batch."
-        )
 
 
 def rehearsed(made: Phase | Generator, teachers: Mapping[str, Teacher], k: int) -> Iterator[Phase]:

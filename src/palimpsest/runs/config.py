@@ -18,7 +18,7 @@ from palimpsest.learning.options import (
     SyntheticOptions,
     TrainingOptions,
 )
-from palimpsest.models.options import JointOptions, UNetOptions
+from palimpsest.models.options import CLASSIFIERS, JointOptions, UNetOptions
 from palimpsest.runs.published import PublishedRow
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
@@ -27,7 +27,7 @@ from palimpsest.streams.options import StreamOptions
 if TYPE_CHECKING:
     from palimpsest.core.term import Strategy
 
-CLASSIFYING = {"classifier", "cosine_classifier", "joint"}  # learners that need no classifier beside them
+CLASSIFYING = {*CLASSIFIERS, "joint"}  # learners that need no classifier beside them
 
 
 class StrategyOptions(BaseModel):

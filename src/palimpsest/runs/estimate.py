@@ -89,16 +89,19 @@ def estimate(
     tables = experiment if isinstance(experiment, Mapping) else read_experiment(experiment)
     given = {"seed": seed, "engine.device": device, "engine.precision": precision}
     settings = as_settings(set) | {key: value for key, value in given.items() if value is not None}
-    return estimate_cost(assemble(resolve(tables, strategy, options, settings)))
+    return estimate_cost(assemble(resolve(tables, strategy, options, settings), draw=False))
 
 
 def estimate_cost(assembly: Assembly) -> Estimate:
-    """Walk through the tasks: a few steps of the first two, whose steps cost what all later ones do; count the others."""
+    """Walk through the tasks: a few steps of the first two, whose steps cost what all later ones do; count the others.
+
+    Those of a network that has grown cost more than the ones before, so that all its tasks are tried.
+    """
     progress, plan = assembly.progress, assembly.plan
     stretches: list[Stretch] = []
     probed: list[Stretch] = []
     for task in plan.stream.tasks:
-        if task.number <= 2:
+        if task.number <= 2 or any(getattr(learner, "older", ()) for learner in progress.learners.values()):
             probed = probe_task(plan, progress, task)
         counted = walk(plan, progress, task, {}).all
         stretches += [replace(like, steps=each.steps) for like, each in zip(probed, counted, strict=True)]
@@ -159,8 +162,9 @@ def flops_of_pass(learner: nn.Module) -> int:
     noised = Noised(x, zero, zero)
     question = {"noise": noised, "logits": Images(x)}[learner.heads[0]]  # what a pass is counted in
     with FlopCounterMode(display=False) as counter, torch.no_grad():
+        before = learner.passes
         learner({learner.heads[0]: question})
-    return counter.get_total_flops()
+    return round(counter.get_total_flops() / max(learner.passes - before, 1))  # several backbones are several passes
 
 
 def evaluation_seconds(assembly: Assembly) -> float:

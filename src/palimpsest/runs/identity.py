@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.deciding import precisions
-from palimpsest.runs.synthetic import digest_of
 
 
 def identity(assembly: Assembly) -> dict:
@@ -17,8 +16,8 @@ def identity(assembly: Assembly) -> dict:
     strategy = {"name": own, "passed_in": experiment.strategy.passed_in, **experiment.all_options_of(own)}
     strategy["beside"] = {course.name: experiment.options_of(course.name) for course in assembly.plan.courses[:-1]}
     pictures = {str(task.number): [list(task.classes), len(task.train), len(task.test)] for task in stream.tasks}
-    if synthetic := digest_of(assembly.plan.courses[-1].mixing):
-        pictures["synthetic"] = synthetic
+    if (mixing := assembly.plan.courses[-1].mixing) is not None and mixing.digest:
+        pictures["synthetic"] = mixing.digest
     return tables | {"strategy": strategy, "engine": precisions(experiment), "pictures": pictures}
 
 

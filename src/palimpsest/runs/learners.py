@@ -15,6 +15,8 @@ from palimpsest.models.unet import build_unet
 from palimpsest.runs.config import Experiment
 from palimpsest.streams.stream import Stream
 
+PROXIES = 10  # rows of each class (Douillard et al. 2020, PODNet)
+
 
 def build_learners(
     names: Sequence[str], experiment: Experiment, stream: Stream, given: Mapping[str, nn.Module]
@@ -70,6 +72,25 @@ def new_cosine_classifier(experiment: Experiment, stream: Stream) -> Classifier:
     return build_classifier(options, stream.shape, stream.class_names, experiment.seed, cosine=True)
 
 
+def new_proxy_classifier(experiment: Experiment, stream: Stream) -> Classifier:
+    """An untrained cosine classifier with several rows of each class."""
+    options = classifier_options(experiment).model_copy(update={"head": "growing"})
+    form = {"cosine": True, "proxies": PROXIES}
+    return build_classifier(options, stream.shape, stream.class_names, experiment.seed, **form)
+
+
+def new_boosted_classifier(experiment: Experiment, stream: Stream) -> Classifier:
+    """An untrained classifier that may have a second backbone for a while."""
+    return new_expanding_classifier(experiment, stream, 2)
+
+
+def new_expanding_classifier(experiment: Experiment, stream: Stream, rooms: int = 0) -> Classifier:
+    """An untrained classifier with room for so many backbones; 0: for one of each task. Its head grows with the classes."""
+    options = classifier_options(experiment).model_copy(update={"head": "growing"})
+    rooms = rooms or len(stream)
+    return build_classifier(options, stream.shape, stream.class_names, experiment.seed, rooms=rooms)
+
+
 def classifier_options(experiment: Experiment) -> ClassifierOptions:
     """The network of the experiment's classifier, without how it is trained."""
     return ClassifierOptions(**experiment.classifier.model_dump(include=set(ClassifierOptions.model_fields)))
@@ -92,6 +113,9 @@ BUILDERS: dict[str, Callable[[Experiment, Stream], nn.Module]] = {
     "conditional_denoiser": new_conditional_denoiser,
     "classifier": new_classifier,
     "cosine_classifier": new_cosine_classifier,
+    "proxy_classifier": new_proxy_classifier,
+    "boosted_classifier": new_boosted_classifier,
+    "expanding_classifier": new_expanding_classifier,
     "joint": new_joint,
     "feature_gan": new_feature_gan,
 }

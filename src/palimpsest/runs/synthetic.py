@@ -1,34 +1,39 @@
 """The synthetic pictures that an experiment asks for, before anything is trained."""
 
-import hashlib
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+
+import torch
+from filelock import FileLock
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import cache_root, make_place
 from palimpsest.evaluation.pictures import digest
 from palimpsest.learning.mixing import Mixing
-from palimpsest.learning.options import SyntheticOptions
 from palimpsest.learning.past import Past
+from palimpsest.models.options import CLASSIFIERS
 from palimpsest.runs.config import Experiment
-from palimpsest.runs.synthesizing import synthesize
+from palimpsest.runs.synthesizing import name_of, synthesize
 from palimpsest.runs.yardstick import Yardstick
 from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.recorded import open_recorded
 from palimpsest.streams.stream import Stream
 
-CLASSIFIERS = {"classifier", "cosine_classifier"}
 
+def mixing_of(
+    experiment: Experiment, stream: Stream, learners: Sequence[str], keeps: frozenset[str], draw: bool = True
+) -> Mixing | None:
+    """How synthetic pictures come beside real ones; None where none are asked for, or nothing will be past.
 
-def mixing_of(experiment: Experiment, stream: Stream, learners: Sequence[str], keeps: frozenset[str]) -> Mixing | None:
-    """How synthetic pictures come beside real ones; None where none are asked for.
-
+    draw: let a model draw what is missing; otherwise blank pictures stand in for its, which cost a step as much.
     Raises RequestError for learners that are no classifiers, and where pictures of a class that will be past are missing.
     """
     options = experiment.synthetic
-    if options.source == "none":
+    if options.source == "none" or not stream.seen(len(stream) - 1):
         return None
-    if not set(learners) <= CLASSIFIERS:
+    if not set(learners) <= set(CLASSIFIERS):
         raise RequestError(
             f"synthetic pictures are for classifiers, and strategy {experiment.strategy.name} trains the {', '.join(learners)}; choose "
             "one that trains a classifier, such as lucir or icarl, or set synthetic.source to none."
@@ -39,30 +44,38 @@ def mixing_of(experiment: Experiment, stream: Stream, learners: Sequence[str], k
                 f'synthetic.source is "memory", and strategy {experiment.strategy.name} keeps none; choose one that does, such as lucir.'
             )
         return Mixing(options)
-    pictures = held_back(stream) if options.source in ("ideal", "useless") else recorded(options, stream)
+    pictures = pictures_for(experiment, stream, draw)
     check(pictures, stream)
-    return Mixing(options, pictures)
+    return Mixing(options, pictures, digest(pictures))
 
 
-def recorded(options: SyntheticOptions, stream: Stream) -> Pictures:
-    """Pictures in a folder, of the classes that will be past; drawn into one first where a model is named."""
-    names = {number: stream.class_names[number] for number in stream.seen(len(stream) - 1)}
-    folder = Path(options.path) if options.source == "recorded" else drawn(options, names)
+def pictures_for(experiment: Experiment, stream: Stream, draw: bool) -> Pictures:
+    """Labelled pictures of the classes that will be past."""
+    options, needed = experiment.synthetic, stream.seen(len(stream) - 1)
+    if options.source in ("ideal", "useless"):
+        return held_back(stream)
+    if options.source != "recorded" and not draw:
+        pixels = torch.zeros(len(needed) * options.per_class, *stream.shape, dtype=torch.uint8)
+        labels = torch.tensor(needed).repeat_interleave(options.per_class)
+        return Pictures(pixels, labels, stream.train.white).to(stream.train.device)
+    names = {number: stream.class_names[number] for number in needed}
+    folder = Path(options.path) if options.source == "recorded" else drawn(experiment, names)
     device = stream.train.device
     return open_recorded(folder, names, stream.shape, options.per_class, white=stream.train.white, device=device)
 
 
-def drawn(options: SyntheticOptions, names: Mapping[int, str]) -> Path:
-    """The folder of the cache in which a model's pictures of these classes are, drawn now as far as they are missing."""
-    asked = {"count": options.per_class, "prompts": options.prompts or None}
-    if options.source == "generator":
-        asked["classes"] = tuple(names.values())
-    name = hashlib.blake2b(
-        repr((str(Path(options.path).resolve()), sorted(asked.items()))).encode(), digest_size=8
-    ).hexdigest()
-    folder = cache_root() / "synthetic" / name
-    make_place(folder.parent)
-    synthesize(options.path, out=folder, **{key: value for key, value in asked.items() if value})
+def drawn(experiment: Experiment, names: Mapping[int, str]) -> Path:
+    """The folder of the cache in which a model's pictures are, drawn now as far as they are missing.
+
+    It is named by all that decides them. Runs that are started by themselves wait for each other there.
+    """
+    options = experiment.synthetic
+    asked = {"count": options.per_class, "device": experiment.engine.device}
+    asked |= {"prompts": options.prompts} if options.source == "text_to_image" else {"classes": tuple(names.values())}
+    folder = make_place(cache_root() / "synthetic") / name_of(options.path, **asked)
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    with FileLock(f"{folder}.lock") if alone else nullcontext():
+        synthesize(options.path, out=folder, **asked)
     return folder
 
 
@@ -83,11 +96,6 @@ def check(pictures: Pictures, stream: Stream) -> None:
         raise RequestError(
             f"there are no synthetic pictures of {', '.join(missing[:5])}{more}; each class but the last task's needs some."
         )
-
-
-def digest_of(mixing: Mixing | None) -> str:
-    """A name for the pictures' content; "" where there are none."""
-    return digest(mixing.pictures) if mixing is not None and mixing.pictures is not None else ""
 
 
 def gap_of(mixing: Mixing | None, past: Past, yardstick: Yardstick) -> dict[str, dict]:

@@ -1,6 +1,6 @@
 """Where inputs come from: real pictures, remembered ones, dreams, points on the way to dreams, pure noise."""
 
-from palimpsest.sources.combine import Part, union
+from palimpsest.sources.combine import Part, counts_of, union
 from palimpsest.sources.data import Data, Unlabelled
 from palimpsest.sources.dreams import Dreams, Halfway
 from palimpsest.sources.features import Codes, Featured, FeatureDreams
@@ -31,6 +31,7 @@ __all__ = [
     "Supported",
     "Trajectories",
     "Unlabelled",
+    "counts_of",
     "nowhere",
     "union",
 ]

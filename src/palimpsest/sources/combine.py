@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from torch import Tensor
+
 from palimpsest.core.batch import Batch
 from palimpsest.core.images import Images
 from palimpsest.core.term import Source
@@ -16,6 +18,12 @@ def union(data: Data, past: Readable) -> Data:
     where there is no past, this is `data` itself.
     """
     return replace(data, pictures=joined((past, data.pictures))) if len(past) else data
+
+
+def counts_of(labels: Tensor) -> dict[int, int]:
+    """How many there are of each class, by its number, of labels int64 (N,). Asks the device."""
+    numbers, counts = labels.unique(return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
 @dataclass(frozen=True)

@@ -94,16 +94,25 @@ class Keeping:
         That is a reservoir (Vitter 1985): all pictures seen so far have one chance.
         """
         drawn, rows = torch.rand(len(task), generator=generator(*address, "memory")).sort()
-        groups = (*memory.groups, task.select(rows[: self.size] if self.size else rows[:0]))
-        lots = (*memory.lots, drawn[: len(groups[-1])])
+        candidates = firsts(task.labels.cpu()[rows], self.size)
+        groups = (*memory.groups, task.select(rows[candidates]))
+        lots = (*memory.lots, drawn[candidates])
         labels, values = torch.cat([group.labels.cpu() for group in groups]), torch.cat(lots)
         order = values.argsort()
         kept = torch.zeros(len(values), dtype=torch.bool)
-        kept[[int(order[labels[order] == number][0]) for number in labels.unique()]] = True
-        kept[order[~kept[order]][: max(self.size - int(kept.sum()), 0)]] = True
+        kept[order] = firsts(labels[order], self.size)
         parts = [part.nonzero().squeeze(1) for part in kept.split([len(group) for group in groups])]
         groups = tuple(group.select(part) for group, part in zip(groups, parts, strict=True))
         return replace(memory, groups=groups, lots=tuple(lot[part] for lot, part in zip(lots, parts, strict=True)))
+
+
+def firsts(labels: Tensor, size: int) -> Tensor:
+    """Which rows are the first of their class, or among the first others, `size` in all, bool (N,); none where size is 0."""
+    kept = torch.zeros(len(labels), dtype=torch.bool)
+    if size:
+        kept[[int((labels == number).nonzero()[0]) for number in labels.unique()]] = True
+        kept[(~kept).nonzero().squeeze(1)[: max(size - int(kept.sum()), 0)]] = True
+    return kept
 
 
 def first(group: Pictures, count: int) -> Pictures:

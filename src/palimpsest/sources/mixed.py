@@ -1,6 +1,6 @@
 """Real pictures, and in a part of each batch synthetic ones of past classes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import ClassVar
 
@@ -34,15 +34,7 @@ class Mixed:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "allowed", frozenset(self.past))
-        self.check(self.synthetic.pictures.labels)
-
-    def check(self, labels: Tensor) -> None:
-        """Refuse labels of classes that are not past."""
-        if leaked := set(labels.unique().tolist()) - self.allowed:
-            raise RunError(
-                f"synthetic pictures of class {min(leaked)} were about to be learnt from, which is not a class of the past: "
-                f"{', '.join(map(str, sorted(self.allowed)))}."
-            )
+        refuse_leaks(self.synthetic.pictures.labels, self.allowed)
 
     @property
     def name(self) -> str:
@@ -64,10 +56,21 @@ class Mixed:
         return real.size, synthetic.size
 
     def parts(self, batch: Batch) -> tuple[Batch, Batch]:
-        """The batch of real pictures, and that of synthetic ones."""
+        """The batch of real pictures, and that of synthetic ones.
+
+        Rows are counted from the first epoch on, so that every real picture comes once in each, whatever has to be rounded.
+        """
         if self.added:
             return batch, batch.part(0.0, self.share / (1 - self.share))
-        return batch.part(0.0, 1 - self.share), batch.part(1 - self.share, 1.0)
+        first, last = (self.reals(row) for row in (batch.start, batch.start + batch.size))
+        real = replace(batch, size=last - first, start=first, whole=ceil(batch.rows * (1 - self.share)), epoch=0)
+        rest = ceil(batch.rows * self.share)
+        return real, replace(batch, size=batch.size - real.size, start=batch.start - first, whole=rest, epoch=0)
+
+    def reals(self, row: int) -> int:
+        """How many of the rows before this one are real."""
+        epoch, place = divmod(row, ceil(self.data.real / (1 - self.share)))
+        return epoch * self.data.real + min(round(place * (1 - self.share)), self.data.real)
 
     def draw(self, batch: Batch) -> Images:
         """This process's rows of both."""
@@ -77,7 +80,7 @@ class Mixed:
         if (
             synthetic.y.device.type == "cpu"
         ):  # elsewhere looking would wait for the device, and all of them were looked at before
-            self.check(synthetic.y)
+            refuse_leaks(synthetic.y, self.allowed)
         parts = (real, synthetic)
         return Images(
             torch.cat([part.x for part in parts]),
@@ -87,4 +90,13 @@ class Mixed:
             everyone=None if real.everyone is None else torch.cat([part.everyone for part in parts]),
             synthetic=len(synthetic),
             synthetic_total=synthetic.total,
+        )
+
+
+def refuse_leaks(labels: Tensor, past: frozenset[int]) -> None:
+    """Refuse labels of classes that are not past."""
+    if leaked := set(labels.unique().tolist()) - past:
+        raise RunError(
+            f"synthetic pictures of class {min(leaked)} were about to be learnt from, which is not a class of the past: "
+            f"{', '.join(map(str, sorted(past)))}."
         )

@@ -30,7 +30,7 @@ def icarl(
 
     memory_size: pictures kept in all (published: 2000 for CIFAR-100), an equal share for each class
     per_class: pictures kept of each class, in place of memory_size (class-incremental protocol with a base step: 20)
-    selection: how they are chosen: herding or random of each class, reservoir of all, by_task at random
+    selection: how they are chosen: herding or random of each class, reservoir of all
     strength: λ of the softmax form (published code of LUCIR's baseline: 1)
     temperature: T of the softmax form
     loss: softmax (the later papers' iCaRL) or sigmoid (the original)

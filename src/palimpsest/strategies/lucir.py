@@ -33,7 +33,7 @@ def lucir(
 
     memory_size: pictures kept in all, where per_class is 0
     per_class: pictures kept of each class (published: 20)
-    selection: how they are chosen: herding or random of each class, reservoir of all, by_task at random
+    selection: how they are chosen: herding or random of each class, reservoir of all
     strength: λ (published: 5 for CIFAR-100, 10 for ImageNet)
     nearest: K, or all new classes where there are fewer
     margin: m
@@ -56,4 +56,4 @@ def lucir(
         even = Featured(past.balanced(now, left.learner), left.learner)
         terms = [Term(even, judged), Term(even, Margin(old, new, nearest, margin, head="judged_cosines"))]
         frozen = left.learner.below_the_head
-        yield Phase(LEARNER, terms, freeze=frozen, name="balance", epochs=balanced_epochs, rate=0.1)
+        yield Phase(LEARNER, terms, left, frozen, "balance", epochs=balanced_epochs, rate=0.1, milestones=(0.5,))

@@ -1,25 +1,34 @@
 """What the student should say: the head it is asked with, the wanted answer, the distance to it."""
 
+from palimpsest.targets.balance import Balance, BalancedLabel, OwnLabel, WarmLabel
 from palimpsest.targets.features import MadeFeatures, OwnLoss, TaughtFeatures
 from palimpsest.targets.incremental import Margin, Sigmoids
 from palimpsest.targets.labels import Confident, Label, Soft, judged, label
 from palimpsest.targets.neighbours import Neighbours, TaughtNeighbours
 from palimpsest.targets.noise import TaughtNoise, true_noise
 from palimpsest.targets.real import OnReal
+from palimpsest.targets.stages import Apart, Once, TaughtStages
 
 __all__ = [
+    "Apart",
+    "Balance",
+    "BalancedLabel",
     "Confident",
     "Label",
     "MadeFeatures",
     "Margin",
     "Neighbours",
     "OnReal",
+    "Once",
+    "OwnLabel",
     "OwnLoss",
     "Sigmoids",
     "Soft",
     "TaughtFeatures",
     "TaughtNeighbours",
     "TaughtNoise",
+    "TaughtStages",
+    "WarmLabel",
     "judged",
     "label",
     "true_noise",

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, class_numbers
 from palimpsest.core.term import FEATURES, IMAGES, LABELS
+from palimpsest.models.classifier import outside
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,9 @@ class Margin:
         own = said.gather(1, wanted[:, None])
         others = said[:, class_numbers(self.new, said.device)].topk(min(self.count, len(self.new)), dim=1).values
         losses = (self.margin - own + others).relu().mean(1)
-        old = torch.isin(wanted, class_numbers(self.old, said.device))
+        old = ~outside(said.shape[1], self.old, said.device)  # by class
         everyone = wanted if question.everyone is None else question.everyone
-        there = torch.isin(everyone, class_numbers(self.old, said.device)).sum().clamp(min=1)
-        return losses * old * question.total / there
+        return losses * old[wanted] * question.total / old[everyone].sum().clamp(min=1)
 
 
 @dataclass(frozen=True)

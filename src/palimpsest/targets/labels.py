@@ -12,6 +12,7 @@ from palimpsest.core.images import WEAK, Images
 from palimpsest.core.modes import evaluating
 from palimpsest.core.term import FEATURES, IMAGES, LABELS
 from palimpsest.models.classifier import only
+from palimpsest.targets.balance import Balance
 
 UNSURE = -100  # in place of a class number
 LEAST = (
@@ -53,6 +54,7 @@ class Soft:
     teacher: a learner with the head `logits`; None before there is one.
     classes: those that the teacher knows, which alone have a probability; none given: all.
     within: the student's opinion is one among these classes, too, and not among all that it knows.
+    balance: p is multiplied by what classes weigh, and made to sum to 1 again (Wang et al. 2022, FOSTER: compression).
     """
 
     teacher: nn.Module | None
@@ -61,6 +63,7 @@ class Soft:
     classes: tuple[int, ...] = ()
     within: bool = False
     name: str = "teacher.soft"
+    balance: Balance | None = None
     head: ClassVar[str] = "logits"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES})
 
@@ -76,6 +79,8 @@ class Soft:
         """ln p, float (B, classes)."""
         logits = self.teacher({"logits": question})["logits"] / self.temperature
         logits = only(logits, self.classes) if self.classes else logits
+        if self.balance is not None:
+            logits = logits + self.balance.over(logits.shape[-1], logits.device).log()
         return logits.log_softmax(-1).clamp(min=LEAST)
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:

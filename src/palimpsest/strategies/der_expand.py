@@ -1,0 +1,48 @@
+"""Dynamically expandable representation: a new backbone for each task, beside those of earlier ones, which stay as they are."""
+
+from palimpsest.core.term import Phase, Term
+from palimpsest.sources import Featured, union
+from palimpsest.strategies import strategy
+from palimpsest.targets import OwnLabel, WarmLabel, label
+
+LEARNER = "expanding_classifier"
+
+
+@strategy(keeps={"memory"}, learners=("expanding_classifier",))
+def der_expand(
+    now,
+    past,
+    *,
+    memory_size: int = 0,
+    per_class: int = 20,
+    selection: str = "herding",
+    auxiliary: float = 1.0,
+    balanced_epochs: int = 30,
+    balanced_rate: float = 0.5,
+    temperature: float = 5.0,
+):
+    """Let one backbone more see what is new, and classify by what all of them see (Yan et al. 2021, DER, arXiv 2103.16788).
+
+    L_k = E CE(y, z)  +  λ E CE(y', z_own)   with y' the new class, or "old" for all old ones together
+
+    E is over data ∪ memory; z are the logits over the features of all backbones, of which the newest alone learns, and z_own those over
+    the newest's. It begins as a copy of the one before it, and weights of the last layer that there were stay where they were. Then the
+    last layer learns by itself, from as many pictures of each class: CE(y, z / T). The network has a backbone for each task, and a run
+    and its checkpoints have room for all of them from the start. Without the paper's pruning.
+
+    memory_size: pictures kept in all, where per_class is 0
+    per_class: pictures kept of each class (published: 20 after a base step)
+    selection: how they are chosen: herding or random of each class, reservoir of all
+    auxiliary: λ (published: 1)
+    balanced_epochs: of the last layer alone (published: 30 to 50); 0: none
+    balanced_rate: by which the learning rate is multiplied there (published: 0.5 to 1)
+    temperature: T (published: 5)
+    """
+    data = union(now.data, past.memory.pictures)
+    old, new = past.classes, tuple(number for number in now.classes if number not in past.classes)
+    terms = [Term(data, label), Term(data, OwnLabel(new if old else (), rest=True), auxiliary)]
+    left = yield Phase(LEARNER, terms, freeze=now.learners[LEARNER].older)
+    if balanced_epochs and old and new:
+        even = Term(Featured(past.balanced(now, left.learner), left.learner), WarmLabel(temperature))
+        frozen = left.learner.below_the_head
+        yield Phase(LEARNER, [even], left, frozen, "balance", epochs=balanced_epochs, rate=balanced_rate)
