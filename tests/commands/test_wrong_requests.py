@@ -46,7 +46,8 @@ BAD = [
     ("train --device cuda", 'device "cuda" was asked for'),
     (
         "train --set learner=oracle --strategy finetune",
-        'unknown learner "oracle". Legal: classifier, conditional_denoiser, cosine_classifier, denoiser, feature_gan, joint',
+        'unknown learner "oracle". Legal: boosted_classifier, classifier, conditional_denoiser, cosine_classifier, denoiser, '
+        "expanding_classifier, feature_gan, joint, proxy_classifier",
     ),
     ("train --set classifier.strategy=lfw", 'unknown strategy "lfw". Did you mean "lwf"'),
     ("train --set evaluation.extractor=inceptoin", 'unknown extractor "inceptoin"'),
