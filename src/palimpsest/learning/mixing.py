@@ -1,6 +1,6 @@
 """Synthetic pictures in the batches of a classifier, whatever its strategy: no strategy knows of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import permutation
-from palimpsest.core.term import Phase, Target, Term
+from palimpsest.core.term import Phase, Source, Target, Term
 from palimpsest.learning.options import SyntheticOptions
 from palimpsest.learning.past import Past
 from palimpsest.sources import Data, Mixed, counts_of, union
@@ -78,12 +78,13 @@ class Mixing:
         if not len(pictures):
             return phase
         refuse_leaks(pictures.labels, frozenset(past.classes))
+        self.check_counting([term for term in phase.terms if is_training_data(term.source)])
         return replace(phase, terms=tuple(self.term(term, past, pictures) for term in phase.terms))
 
     def term(self, term: Term, past: Past, pictures: Pictures) -> Term:
         """A term over the training data over those and synthetic pictures; any other as it is."""
         source, options = term.source, self.options
-        if not (isinstance(source, Data) and source.name == "data"):
+        if not is_training_data(source):
             return term
         if options.batch == "pooled":
             return replace(term, source=union(source, pictures), target=self.balanced(term.target, pictures))
@@ -104,6 +105,15 @@ class Mixing:
         if balance is None or self.pictures is None or self.options.losses == "distillation":
             return target
         return replace(target, balance=balance.with_more(counts_of(pictures.labels)))
+
+    def check_counting(self, terms: Sequence[Term]) -> None:
+        """Refuse to let synthetic pictures count for distillation alone where nothing is distilled."""
+        kinds = {KINDS.get(type(term.target), "both") for term in terms}
+        if terms and self.options.losses == "distillation" and not kinds & {"distillation", "both"}:
+            raise RequestError(
+                "synthetic.losses is distillation, and the strategy distils nothing, so that synthetic pictures would count nowhere; "
+                "choose one that does, such as lucir or icarl, or set synthetic.losses to both."
+            )
 
     def counting(self, target: Target) -> Target:
         """The target, or what leaves synthetic pictures out of it."""
@@ -127,6 +137,11 @@ class Mixing:
             return self.pictures.of_classes(())
         some = self.pictures.subset(first_of_each(self.pictures.labels.cpu(), classes, self.options.per_class))
         return mislabelled(some, classes) if self.options.source == "useless" else some
+
+
+def is_training_data(source: Source) -> bool:
+    """Whether a source is the body of real training data, to which synthetic pictures are added."""
+    return isinstance(source, Data) and source.name == "data"
 
 
 def first_of_each(labels: Tensor, classes: tuple[int, ...], count: int) -> Tensor:
