@@ -1,6 +1,7 @@
 """The smallest runs that are still real: the embedded digits, a U-Net of some thousand parameters, a few steps."""
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from palimpsest import cli
 from palimpsest.core.errors import Interrupted
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.options import DiffusionOptions
@@ -89,3 +91,13 @@ def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     """Whether two networks have the same weights, bit for bit."""
     pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
+
+
+def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of the program with these arguments."""
+    monkeypatch.setattr(sys, "argv", ["palimpsest", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+        sys.exit(0)
+    captured = capsys.readouterr()
+    return ended.value.code or 0, captured.out, captured.err

@@ -1,13 +1,11 @@
 """The program, called as a user calls it, and a tiny experiment for it."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from palimpsest import cli
 from palimpsest.runs.config import resolve, to_toml
-from tests.tiny import tiny
+from tests.tiny import called, tiny
 
 
 @pytest.fixture
@@ -15,15 +13,7 @@ def run(monkeypatch, capsys, tmp_path):
     """Calls the program in an empty folder; answers with exit code, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
 
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["palimpsest", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-            sys.exit(0)
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return call
+    return lambda *arguments: called(monkeypatch, capsys, *arguments)
 
 
 @pytest.fixture

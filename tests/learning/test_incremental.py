@@ -121,6 +121,9 @@ def test_icarl_predicts_by_the_nearest_mean_and_says_what_its_last_layer_would(t
     last = run.results["tasks"][-1]["measures"]
     assert last["accuracy"] == last["accuracy_nearest_mean"] != last["accuracy_softmax"]
     assert {"accuracy_old", "accuracy_new", "base_forgetting", "average_incremental_accuracy"} <= last.keys()
+    softmax = [task["measures"]["accuracy_softmax"] for task in run.results["tasks"]]
+    assert last["average_incremental_accuracy_softmax"] == pytest.approx(sum(softmax) / 3)
+    assert last["average_incremental_accuracy_nearest_mean"] == pytest.approx(last["average_incremental_accuracy"])
     found = open_learners(run.path / "models" / "task_3")
     x = torch.randn(3, 1, 8, 8)
     assert torch.equal(classify(run.path, x).argmax(1), found["nearest_mean"].logits(x).argmax(1))

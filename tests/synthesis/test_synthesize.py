@@ -16,7 +16,7 @@ from diffusers import AutoPipelineForText2Image
 from PIL import Image
 
 import palimpsest
-from palimpsest.core.errors import Interrupted, RequestError, RunError
+from palimpsest.core.errors import Interrupted, RunError
 from palimpsest.streams.pixels import as_png
 from palimpsest.synthesis import folder as folders
 from palimpsest.synthesis.display import SynthesisDisplay
@@ -193,98 +193,6 @@ def test_two_processes_go_on_and_it_is_what_one_makes(strict_model, prompts, tmp
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("manifest ") == 1 and "; 6 are there already" in ended.stdout
     assert content(tmp_path / "one") == content(tmp_path / "two") and manifest["retried"] > 5
-
-
-def test_flagged_pictures_are_never_kept_and_counted(model, strict_model, most, prompts, tmp_path):
-    how = {**HOW, "prompts": prompts, "count": 9, "retries": 30}
-    manifest = palimpsest.synthesize(strict_model, out=tmp_path / "strict", **how)
-    palimpsest.synthesize(model, out=tmp_path / "free", **how)
-    red = {}
-    for kind in ("strict", "free"):
-        for file in (tmp_path / kind).glob("*/*.png"):
-            red[kind, file.parent.name, file.name] = np.asarray(Image.open(file))[..., 0].mean()
-    assert max(value for (kind, *_), value in red.items() if kind == "strict") < most + 0.5
-    assert min(red.values()) > 100, "no black picture"
-    flagged = 0
-    for entry in manifest["classes"]:
-        for picture in entry["pictures"]:
-            bad = red["free", entry["folder"], picture["file"]] > most
-            assert (picture["flagged"] > 0) == bad, "drawn again where, and only where, the first one was flagged"
-            flagged += picture["flagged"]
-        assert entry["flagged"] == sum(picture["flagged"] for picture in entry["pictures"])
-        assert entry["retried"] == sum(picture["flagged"] > 0 for picture in entry["pictures"])
-    assert manifest["flagged"] == flagged > manifest["retried"] > 0, "some were flagged twice"
-
-
-def test_without_the_checker_by_explicit_choice(model, strict_model, prompts, tmp_path):
-    how = {**HOW, "prompts": prompts}
-    manifest = palimpsest.synthesize(strict_model, out=tmp_path / "off", safety_checker=False, **how)
-    palimpsest.synthesize(model, out=tmp_path / "free", **how)
-    assert manifest["safety_checker"] == "off, as asked" and manifest["flagged"] == 0
-    off, free = content(tmp_path / "off"), content(tmp_path / "free")
-    assert all(off[name] == free[name] for name in free if name.endswith(".png"))
-
-
-def test_retries_run_out_and_more_of_them_go_on(strict_model, prompts, tmp_path):
-    how = {**HOW, "prompts": prompts, "out": tmp_path / "out", "batch": 1, "count": 4}
-    sentence = r'picture \d of the class "cat" was flagged by the safety checker in 1 of 1 tries.*--retries'
-    with pytest.raises(RunError, match=sentence):
-        palimpsest.synthesize(strict_model, retries=0, **how)
-    kept = content(tmp_path / "out")
-    assert "manifest.json" not in kept and any(name.endswith(".png") for name in kept)
-    palimpsest.synthesize(strict_model, retries=30, **how)
-    palimpsest.synthesize(strict_model, **{**how, "out": tmp_path / "at_once"})
-    assert content(tmp_path / "out") == content(tmp_path / "at_once")
-
-
-def test_other_settings_are_refused_and_force_replaces(model, prompts, tmp_path):
-    how = {**HOW, "prompts": prompts, "out": tmp_path / "out"}
-    palimpsest.synthesize(model, **how)
-    before = content(tmp_path / "out")
-    with pytest.raises(RequestError, match="with other settings: seed is 0 there, and 1 was asked for"):
-        palimpsest.synthesize(model, seed=1, **how)
-    with pytest.raises(RequestError, match="classes are 3 there, and 1 were asked for"):
-        palimpsest.synthesize(model, classes=["cat"], **how)
-    prompts.write_text(prompts.read_text().replace("barks", "growls"))
-    with pytest.raises(RequestError, match=r'classes\[dog\].definition is "barks" there, and "growls" was asked for'):
-        palimpsest.synthesize(model, **how)
-    assert content(tmp_path / "out") == before
-    (tmp_path / "out" / "notes.txt").write_text("mine")
-    palimpsest.synthesize(model, **{**how, "classes": ["cat"], "count": 2}, force=True)
-    assert set(content(tmp_path / "out")) == {"cat/00000.png", "cat/00001.png", "manifest.json", "notes.txt"}
-
-
-def test_a_finished_folder_that_lost_a_picture_is_refused(model, prompts, tmp_path):
-    palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **HOW)
-    (tmp_path / "out" / "dog" / "00001.png").unlink()
-    with pytest.raises(RequestError, match="dog/00001.png is no longer there"):
-        palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **HOW)
-
-
-def test_a_beginning_without_pictures_may_be_begun_otherwise(model, prompts, tmp_path, monkeypatch):
-    """Such as with a smaller batch, when the first did not fit."""
-    from palimpsest.synthesis.text_to_image import TextToImage
-
-    def too_large(*arguments):
-        raise torch.OutOfMemoryError
-
-    how = {**HOW, "prompts": prompts, "out": tmp_path / "out"}
-    with monkeypatch.context() as patch, pytest.raises(RunError, match="a batch of 4 does not fit.*smaller --batch"):
-        patch.setattr(TextToImage, "paint", too_large)
-        palimpsest.synthesize(model, **how)
-    assert palimpsest.synthesize(model, **{**how, "batch": 2})["batch"] == 2
-
-
-def test_a_full_disk_is_a_sentence(model, prompts, tmp_path, monkeypatch):
-    import errno
-
-    def full(path, target):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch, pytest.raises(RunError, match="no space left to write"):
-        patch.setattr("palimpsest.core.files.os.replace", full)
-        palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **HOW)
-    assert len(palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **HOW)["classes"]) == 3
 
 
 def test_doctor_knows_the_extra():

@@ -1,11 +1,9 @@
 """Every wrong request is one sentence and exit code 2, and nothing is written."""
 
-import sys
-
 import pytest
 
-from palimpsest import cli
 from tests.synthesis.conftest import content
+from tests.tiny import called
 
 LONG = "class_id,name,definition\n0,cat,a very long story about a pet\n"  # one token a letter, of which 20 are read
 OPTIONS = "{model} --prompts {prompts} --out out"
@@ -22,12 +20,7 @@ def run(monkeypatch, capsys, tmp_path, model):
 
     def call(request: str) -> tuple[int, str, str]:
         words = request.format(model=model, prompts="prompts.csv").split()
-        monkeypatch.setattr(sys, "argv", ["palimpsest", "synthesize", *words])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-            sys.exit(0)
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
+        return called(monkeypatch, capsys, "synthesize", *words)
 
     return call
 

@@ -10,7 +10,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images
 from palimpsest.models.classifier import build_classifier
 from palimpsest.models.options import ClassifierOptions
-from palimpsest.targets import Apart, Balance, BalancedLabel, Once, OwnLabel, Soft, TaughtStages, WarmLabel
+from palimpsest.targets import Apart, Balance, Label, Once, OwnLabel, Soft, TaughtStages
 
 DEVICE = torch.device("cpu")
 
@@ -88,7 +88,7 @@ def test_effective_numbers_by_hand():
 def test_a_balanced_label_divides_logits_by_weights():
     balance, asked = Balance(((0, 20), (1, 500)), 0.97), question([0, 1])
     said = torch.tensor([[1.0, 2.0, -torch.inf], [0.5, 0.1, -torch.inf]], requires_grad=True)
-    losses = BalancedLabel(balance).distance(said, asked.y, asked)
+    losses = Label(balance=balance).distance(said, asked.y, asked)
     w = balance.weights
     z = [[1.0 / w[0], 2.0 / w[1]], [0.5 / w[0], 0.1 / w[1]]]
     expected = [log(sum(map(exp, row))) - row[label] for row, label in zip(z, (0, 1), strict=True)]
@@ -125,6 +125,8 @@ def test_old_classes_are_one_class_to_the_newest_backbone():
 
 def test_a_warm_label_by_hand():
     said, asked = torch.tensor([[5.0, 0.0]]), question([0])
-    assert WarmLabel(5.0).distance(said, asked.y, asked).item() == pytest.approx(log(1 + exp(-1)))
+    assert Label(head="judged", temperature=5.0).distance(said, asked.y, asked).item() == pytest.approx(
+        log(1 + exp(-1))
+    )
     with pytest.raises(RequestError, match="temperature of labels"):
-        WarmLabel(0.0)
+        Label(temperature=0.0)

@@ -183,6 +183,20 @@ MEASURES: dict[str, Measure] = {
             TESTS,
         ),
         Measure(
+            "average_incremental_accuracy_softmax",
+            "share of test pictures",
+            "higher",
+            "The same of the classifier's last layer.",
+            TESTS,
+        ),
+        Measure(
+            "average_incremental_accuracy_nearest_mean",
+            "share of test pictures",
+            "higher",
+            "The same of the class whose remembered pictures lie nearest in the mean.",
+            TESTS,
+        ),
+        Measure(
             "forgetting",
             "share of test pictures",
             "lower",

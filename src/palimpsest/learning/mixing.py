@@ -17,7 +17,6 @@ from palimpsest.sources.mixed import refuse_leaks
 from palimpsest.streams.pictures import Pictures
 from palimpsest.targets import (
     Apart,
-    BalancedLabel,
     Label,
     Margin,
     OnReal,
@@ -31,7 +30,6 @@ from palimpsest.targets import (
 KINDS = {
     Label: "classification",
     Apart: "classification",
-    BalancedLabel: "classification",
     OwnLabel: "classification",
     Soft: "distillation",
     TaughtFeatures: "distillation",

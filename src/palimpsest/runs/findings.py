@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from palimpsest.evaluation.forgetting import summaries
+from palimpsest.evaluation.forgetting import mean, summaries
 from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.measuring import Found, Measurer
 from palimpsest.streams.stream import Stream, Task
@@ -26,7 +26,12 @@ def summarised(tasks: Sequence[dict], stream: Stream) -> dict[str, float]:
     """What the accuracies after all tasks come to; nothing without a classifier, or where rounds follow the tasks."""
     if stream.has_rounds:
         return {}
-    return summaries(accuracy_matrix(tasks), [len(task.test) for task in stream])
+    found = summaries(accuracy_matrix(tasks), [len(task.test) for task in stream])
+    for name in ("accuracy_softmax", "accuracy_nearest_mean"):
+        values = [task["measures"].get(name) for task in tasks]
+        if found and None not in values:
+            found[f"average_incremental_{name}"] = mean(values)
+    return found
 
 
 def accuracy_matrix(tasks: Sequence[dict]) -> list[list[float]]:

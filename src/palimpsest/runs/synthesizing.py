@@ -1,9 +1,13 @@
 """`palimpsest synthesize`, which also takes a run: then its last model draws."""
 
 import hashlib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
+from palimpsest.core.files import cache_root, make_place
 from palimpsest.runs.models import model_of
 from palimpsest.synthesis import synthesize as drawing
 from palimpsest.synthesis.cost import SynthesisEstimate
@@ -21,10 +25,17 @@ def estimated(model: str | Path = MODEL, **asked: Any) -> SynthesisEstimate:
     return drawing.estimated(resolved(model), **asked)
 
 
-def name_of(model: str | Path = MODEL, **asked: Any) -> str:
-    """A name for the set that such a call draws: another one wherever a picture would be another."""
-    settings = drawing.prepare(drawing.request_of(resolved(model), asked)).settings
-    return hashlib.blake2b(as_json(settings), digest_size=8).hexdigest()
+def synthesized(model: str | Path = MODEL, **asked: Any) -> Path:
+    """The folder of the cache that holds the set which such a call draws, drawn now as far as it is missing.
+
+    It is named by all that decides its pictures. Runs that are started by themselves wait for each other there.
+    """
+    prepared = drawing.prepare(drawing.request_of(resolved(model), asked))
+    name = hashlib.blake2b(as_json(prepared.settings), digest_size=8).hexdigest()
+    folder = make_place(cache_root() / "synthetic") / name
+    with FileLock(f"{folder}.lock") if prepared.machine.world == 1 else nullcontext():
+        drawing.draw_into(folder, prepared)
+    return folder
 
 
 def resolved(model: str | Path) -> str:

@@ -1,21 +1,17 @@
 """The synthetic pictures that an experiment asks for, before anything is trained."""
 
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import cache_root, make_place
 from palimpsest.evaluation.pictures import digest
 from palimpsest.learning.mixing import Mixing
 from palimpsest.learning.past import Past
 from palimpsest.models.options import CLASSIFIERS
 from palimpsest.runs.config import Experiment
-from palimpsest.runs.synthesizing import name_of, synthesize
+from palimpsest.runs.synthesizing import synthesized
 from palimpsest.runs.yardstick import Yardstick
 from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.recorded import open_recorded
@@ -65,18 +61,11 @@ def pictures_for(experiment: Experiment, stream: Stream, draw: bool) -> Pictures
 
 
 def drawn(experiment: Experiment, names: Mapping[int, str]) -> Path:
-    """The folder of the cache in which a model's pictures are, drawn now as far as they are missing.
-
-    It is named by all that decides them. Runs that are started by themselves wait for each other there.
-    """
+    """The folder of a model's pictures of these classes, drawn now as far as they are missing."""
     options = experiment.synthetic
     asked = {"count": options.per_class, "device": experiment.engine.device}
     asked |= {"prompts": options.prompts} if options.source == "text_to_image" else {"classes": tuple(names.values())}
-    folder = make_place(cache_root() / "synthetic") / name_of(options.path, **asked)
-    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
-    with FileLock(f"{folder}.lock") if alone else nullcontext():
-        synthesize(options.path, out=folder, **asked)
-    return folder
+    return synthesized(options.path, **asked)
 
 
 def held_back(stream: Stream) -> Pictures:

@@ -3,7 +3,7 @@
 from palimpsest.core.term import Phase, Term
 from palimpsest.sources import Featured, union
 from palimpsest.strategies import strategy
-from palimpsest.targets import OwnLabel, WarmLabel, label
+from palimpsest.targets import Label, OwnLabel, label
 
 LEARNER = "expanding_classifier"
 
@@ -43,6 +43,8 @@ def der_expand(
     terms = [Term(data, label), Term(data, OwnLabel(new if old else (), rest=True), auxiliary)]
     left = yield Phase(LEARNER, terms, freeze=now.learners[LEARNER].older)
     if balanced_epochs and old and new:
-        even = Term(Featured(past.balanced(now, left.learner), left.learner), WarmLabel(temperature))
+        even = Term(
+            Featured(past.balanced(now, left.learner), left.learner), Label(head="judged", temperature=temperature)
+        )
         frozen = left.learner.below_the_head
         yield Phase(LEARNER, [even], left, frozen, "balance", epochs=balanced_epochs, rate=balanced_rate)

@@ -3,7 +3,7 @@
 from palimpsest.core.term import Phase, Term
 from palimpsest.sources import counts_of, union
 from palimpsest.strategies import strategy
-from palimpsest.targets import Balance, BalancedLabel, OwnLabel, label
+from palimpsest.targets import Balance, Label, OwnLabel, label
 
 LEARNER = "boosted_classifier"
 
@@ -51,7 +51,7 @@ def foster(
     both = yield Phase(
         LEARNER,
         [
-            Term(data, BalancedLabel(Balance(counts, beta))),
+            Term(data, Label(balance=Balance(counts, beta))),
             Term(data, OwnLabel(old + new)),
             Term(data, opinion, strength / temperature**2),
         ],

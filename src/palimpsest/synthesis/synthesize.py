@@ -55,10 +55,16 @@ def synthesize(
     Raises RequestError before anything is written where the request is wrong, RunError where it fails on the way, and
     Interrupted on Ctrl-C and SIGTERM; the same call then goes on.
     """
-    request, folder = request_of(model, asked), SynthesisFolder(Path(out))
+    SynthesisFolder(Path(out)).refuse_foreign()
+    return draw_into(Path(out), prepare(request_of(model, asked)), force, display)
+
+
+def draw_into(
+    out: Path, prepared: Prepared, force: bool = False, display: SynthesisDisplay | None = None
+) -> dict[str, Any]:
+    """`synthesize`, with the model open already."""
+    folder, display = SynthesisFolder(out), display or SynthesisDisplay()
     folder.refuse_foreign()
-    prepared = prepare(request)
-    display = display or SynthesisDisplay()
     display.quiet |= not prepared.machine.main
     display.world = prepared.machine.world
     if not force:

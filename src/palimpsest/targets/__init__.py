@@ -1,6 +1,6 @@
 """What the student should say: the head it is asked with, the wanted answer, the distance to it."""
 
-from palimpsest.targets.balance import Balance, BalancedLabel, OwnLabel, WarmLabel
+from palimpsest.targets.balance import Balance, OwnLabel
 from palimpsest.targets.features import MadeFeatures, OwnLoss, TaughtFeatures
 from palimpsest.targets.incremental import Margin, Sigmoids
 from palimpsest.targets.labels import Confident, Label, Soft, judged, label
@@ -12,7 +12,6 @@ from palimpsest.targets.stages import Apart, Once, TaughtStages
 __all__ = [
     "Apart",
     "Balance",
-    "BalancedLabel",
     "Confident",
     "Label",
     "MadeFeatures",
@@ -28,7 +27,6 @@ __all__ = [
     "TaughtNeighbours",
     "TaughtNoise",
     "TaughtStages",
-    "WarmLabel",
     "judged",
     "label",
     "true_noise",

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images
-from palimpsest.core.term import FEATURES, IMAGES, LABELS
+from palimpsest.core.term import IMAGES, LABELS
 from palimpsest.models.classifier import only, outside
 
 
@@ -53,45 +53,6 @@ def tensor_of(balance: Balance, classes: int, device: torch.device) -> Tensor:
     """The weights on a device."""
     weights = balance.weights
     return torch.tensor([weights.get(number, 1.0) for number in range(classes)], device=device)
-
-
-@dataclass(frozen=True)
-class BalancedLabel:
-    """The class, where each logit is divided by what its class weighs: CE(y, z / w) (Wang et al. 2022, FOSTER)."""
-
-    balance: Balance
-    name: ClassVar[str] = "balanced label"
-    head: ClassVar[str] = "logits"
-    needs: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS})
-    exists: ClassVar[bool] = True
-
-    def answer(self, question: Images) -> Tensor:
-        return question.y
-
-    def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
-        weights = self.balance.over(said.shape[1], said.device)
-        return functional.cross_entropy(said / weights, wanted, reduction="none")
-
-
-@dataclass(frozen=True)
-class WarmLabel:
-    """The class of features, at temperature T: CE(y, z / T)."""
-
-    temperature: float
-    name: ClassVar[str] = "label"
-    head: ClassVar[str] = "judged"
-    needs: ClassVar[frozenset[str]] = frozenset({FEATURES, LABELS})
-    exists: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if not 0 < self.temperature < float("inf"):
-            raise RequestError(f"the temperature of labels is {self.temperature:g}, and it is a number above 0.")
-
-    def answer(self, question: Images) -> Tensor:
-        return question.y
-
-    def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
-        return functional.cross_entropy(said / self.temperature, wanted, reduction="none")
 
 
 @dataclass(frozen=True)

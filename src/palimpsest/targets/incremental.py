@@ -8,8 +8,9 @@ from torch.nn import functional
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, class_numbers
-from palimpsest.core.term import FEATURES, IMAGES, LABELS
+from palimpsest.core.term import IMAGES, LABELS
 from palimpsest.models.classifier import outside
+from palimpsest.targets.labels import needs_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Margin:
 
     @property
     def needs(self) -> frozenset[str]:
-        return frozenset({IMAGES if self.head == "cosines" else FEATURES, LABELS})
+        return needs_of(self.head)
 
     @property
     def exists(self) -> bool:

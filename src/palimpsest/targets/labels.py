@@ -20,28 +20,46 @@ LEAST = (
 )  # ln p of a class that a teacher does not know, and never less; −∞ would be no number where it is weighed
 
 
+def needs_of(head: str) -> frozenset[str]:
+    """What a label needs that a head is asked for: pictures, or features where the head judges those."""
+    return frozenset({FEATURES if head.startswith("judged") else IMAGES, LABELS})
+
+
 @dataclass(frozen=True)
 class Label:
-    """The class number, or the probabilities of all classes: cross-entropy.
+    """The class number, or the probabilities of all classes: cross-entropy CE(y, z / (T w)).
 
     classes: among which it is; none given: all. Labels that are probabilities need all.
     head: "logits", of pictures, or "judged", of features.
+    temperature: T, above 0.  balance: w, what classes weigh (Wang et al. 2022, FOSTER: boosting); None: all alike.
     """
 
     classes: tuple[int, ...] = ()
     head: str = "logits"
-    name: ClassVar[str] = "label"
+    temperature: float = 1.0
+    balance: Balance | None = None
     exists: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < float("inf"):
+            raise RequestError(f"the temperature of labels is {self.temperature:g}, and it is a number above 0.")
+
+    @property
+    def name(self) -> str:
+        return "label" if self.balance is None else "balanced label"
 
     @property
     def needs(self) -> frozenset[str]:
-        return frozenset({FEATURES if self.head == "judged" else IMAGES, LABELS})
+        return needs_of(self.head)
 
     def answer(self, question: Images) -> Tensor:
         return question.y
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
-        return functional.cross_entropy(only(said, self.classes) if self.classes else said, wanted, reduction="none")
+        said = only(said, self.classes) if self.classes else said
+        said = said if self.temperature == 1 else said / self.temperature
+        said = said if self.balance is None else said / self.balance.over(said.shape[-1], said.device)
+        return functional.cross_entropy(said, wanted, reduction="none")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from palimpsest.core.images import Images
-from palimpsest.core.term import FEATURES, IMAGES, LABELS
+from palimpsest.core.term import IMAGES
+from palimpsest.targets.labels import needs_of
 
 
 class Once:
@@ -73,7 +74,7 @@ class Apart:
 
     @property
     def needs(self) -> frozenset[str]:
-        return frozenset({FEATURES if self.head == "judged" else IMAGES, LABELS})
+        return needs_of(self.head)
 
     def answer(self, question: Images) -> Tensor:
         return question.y
