@@ -44,6 +44,14 @@ def test_values_become_names_of_files_and_stay_apart(experiment):
     assert all(letter.isalnum() or letter in ".+-_" for letter in one + other)
 
 
+def test_many_settings_make_a_name_that_a_file_system_takes(experiment):
+    many = {f"evaluation__{name}": [7] for name in ("samples", "long_steps", "memorisation", "denoising", "replay")}
+    many |= {f"classifier__training__{name}": [7] for name in ("epochs", "batch", "clip_norm")}
+    names = planned(experiment, ["joint"], evaluation__evaluator__learning_rate=[0.25, 0.5], **many)
+    assert len(set(names)) == 2
+    assert all(name.endswith("-seed0") and len(name) < 220 for name in names)
+
+
 def test_values_are_cut_at_the_commas_outside_brackets_and_quotes():
     assert parse_axes(["a=1,2.5", "b=[1,2],[3]", 'c="x,y",z', "d=", "e={f=[1,2],g=2},3"]) == {
         "a": [1, 2.5],

@@ -15,6 +15,7 @@ from palimpsest.runs.deciding import deciding, leaves
 from palimpsest.strategies import catalog
 
 LONGEST = 40  # characters of a value in a folder's name
+LONGEST_NAME = 200  # of all settings: file systems take 255 bytes, and a log's name is longer than its folder's
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,11 @@ def name_of(experiment: Experiment, plain: Experiment) -> str:
     before, own = leaves(plain), f"strategy.{experiment.strategy.name}."
     changed = {key: value for key, value in leaves(experiment).items() if before.get(key) != value and key != "seed"}
     parts = [f"{key.removeprefix(own)}{safe(value)}" for key, value in changed.items()]
-    return "-".join([experiment.strategy.name, *parts, f"seed{experiment.seed}"])
+    return "-".join([safe("-".join([experiment.strategy.name, *parts]), LONGEST_NAME), f"seed{experiment.seed}"])
 
 
-def safe(value: Any) -> str:
+def safe(value: Any, longest: int = LONGEST) -> str:
     """A value in letters that every file system takes; where some are lost, a digest tells it from others."""
     text = str(value)
-    plain = re.sub(r"[^A-Za-z0-9.+-]+", "_", text).strip("_")[:LONGEST]
+    plain = re.sub(r"[^A-Za-z0-9._+-]+", "_", text).strip("_")[:longest]
     return plain if plain == text else f"{plain}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"
