@@ -1,10 +1,12 @@
 """The residual networks: their size by arithmetic, their answers by the paper's figure, pictures of many sizes."""
 
+import copy
+
 import pytest
 import torch
 from torch.nn import functional
 
-from palimpsest.models.resnet import BasicBlock, resnet18
+from palimpsest.models.resnet import BasicBlock, resnet18, small_resnet
 from palimpsest.models.unet import parameter_count
 
 
@@ -62,3 +64,16 @@ def test_a_picture_of_32_pixels_is_halved_five_times():
 def test_a_gray_picture_is_copied_to_three_channels():
     network, x = resnet18(7).eval(), torch.rand(2, 1, 8, 8)
     assert torch.equal(network(x), network(torch.cat([x, x, x], dim=1)))
+
+
+@pytest.mark.parametrize("network", [resnet18(3), small_resnet(8, 3)], ids=["resnet18", "resnet8"])
+def test_one_picture_alone_is_normalised_as_others_were(network):
+    for _ in range(3):
+        network(torch.randn(8, 3, 32, 32))
+    before, alone = copy.deepcopy(network.state_dict()), torch.randn(1, 3, 32, 32)
+    logits = network(alone)
+    logits.sum().backward()
+    after = network.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(module.training for module in network.modules())
+    torch.testing.assert_close(logits, network.eval()(alone))

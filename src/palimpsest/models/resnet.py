@@ -1,5 +1,8 @@
 """Residual networks that classify pictures, He et al. 2016 (arXiv 1512.03385)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import Tensor, nn
 
 
@@ -65,7 +68,18 @@ class ResNet(nn.Module):
         return self.look(x)[0]
 
     def look(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The features, and what each stage gives before its last relu, (B, width, H, W) each."""
+        """The features, and what each stage gives before its last relu, (B, width, H, W) each.
+
+        While it trains, one picture alone is normalised by the running statistics: it has none of a batch, and none at all
+        where the last stages have shrunk it to 1×1.
+        """
+        if self.training and len(x) == 1:
+            with running_statistics(self):
+                return self.walk(x)
+        return self.walk(x)
+
+    def walk(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """As `look`, by the statistics that the layers are set to."""
         x = self.stem(x.expand(-1, self.channels, -1, -1) if x.shape[1] == 1 else x)
         stages = []
         for number, block in enumerate(self.stages):
@@ -102,3 +116,16 @@ def small_resnet(depth: int, classes: int, channels: int = 3, signed: bool = Fal
 def convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> list[nn.Module]:
     """A convolution that keeps height and width but for its stride, and batch normalisation in place of a bias."""
     return [nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False), nn.BatchNorm2d(outputs)]
+
+
+@contextmanager
+def running_statistics(network: nn.Module) -> Iterator[None]:
+    """In here, batch normalisation goes by its running statistics and leaves them as they are."""
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d) and layer.training]
+    for layer in layers:
+        layer.eval()
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.train()
