@@ -92,6 +92,23 @@ def test_balanced_fine_tuning_changes_the_last_layer_alone(tmp_path):
     assert losses(runs[1], 2)[-1] == {"balanced × label", "balanced × margin"}
 
 
+@pytest.mark.parametrize("selection", ["random", "herding"])
+def test_what_is_balanced_is_what_will_be_remembered(selection, tmp_path, monkeypatch):
+    """The balanced phase leaves features as they are, so that herding finds the same pictures before and after it."""
+    chosen, balanced = [], Past.balanced
+    kept = Past.remembering
+    monkeypatch.setattr(Past, "balanced", lambda *a: chosen.append(balanced(*a).pictures) or balanced(*a))
+    monkeypatch.setattr(Past, "remembering", lambda *a: chosen.append(kept(*a).pictures) or kept(*a))
+    train(tmp_path / "run", "lucir", per_class=4, selection=selection, balanced_epochs=1)
+    before, after = chosen[-2:]  # of the third task
+    assert len(before) == 4 * 6 and torch.equal(before.pixels, after.pixels)
+
+
+def test_an_estimate_looks_at_no_picture_to_choose_some(monkeypatch):
+    monkeypatch.setattr("palimpsest.sources.keeping.herding", None)
+    assert palimpsest.estimate(tables(), strategy="lucir", per_class=4, balanced_epochs=1).steps
+
+
 def strength_of(old, new):
     """What less-forget counts in LUCIR's second phase of so many old and new classes."""
     learner = build_classifier(ClassifierOptions(head="growing"), (1, 8, 8), [""] * (old + new), 0, cosine=True)

@@ -38,7 +38,7 @@ def continual(plan: Plan, progress: Progress, run: Run) -> None:
         if not progress.trained:
             learn(plan, now, progress, run)
         look = partial(look_with, progress.best) if progress.past.keeping.herds else None
-        memory = progress.past.remembering(now, (plan.seed,), look)
+        memory = progress.past.remembering(now, look)
         run.measure(task, predictors(plan, progress, memory.pictures))
         turn_page(plan, now, progress, memory)
         run.save()

@@ -7,7 +7,6 @@ from functools import partial
 from torch import nn
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.random import Address
 from palimpsest.core.term import Target
 from palimpsest.diffusion.guidance import ByClassifier, Guide, WithoutClassifier, check_scale
 from palimpsest.diffusion.samplers import Sampler
@@ -36,7 +35,7 @@ class Past:
     """What is left of the tasks that have ended: a value, holding only what the strategy declared that it keeps.
 
     keeps: what was declared.  learner: the one that the experiment trains.  learners: all that are trained.
-    keeping: which pictures stay in the memory.  fisher_samples: pictures from whose gradients importance is measured.
+    keeping: which pictures stay in the memory.  seed: by which they are drawn.  fisher_samples: pictures from whose gradients importance is measured.
     importances: of the weights for past tasks.
     classes, count: the classes and the number of the tasks that have ended; a given first teacher counts as one.
     """
@@ -45,6 +44,7 @@ class Past:
     learner: str = "denoiser"
     learners: tuple[str, ...] = ("denoiser",)
     keeping: Keeping = Keeping()
+    seed: int = 0
     fisher_samples: int = 0
     importances: tuple[Importance, ...] = ()
     teachers: Mapping[str, Teacher] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Past:
         """As many pictures of each class, old and new, as the memory will have of it, chosen by what a classifier sees."""
         self.declared("memory")
         look = partial(directions, classifier)
-        memory = self.keeping.after(self.remembered, now.data.pictures, ("balanced", now.k), look)
+        memory = self.keeping.after(self.remembered, now.data.pictures, (self.seed, now.k), look)
         return replace(now.data, pictures=memory.pictures, name="balanced")
 
     @property
@@ -174,11 +174,16 @@ class Past:
         """The same past as one of several strategies may see it."""
         return replace(self, keeps=keeps, learner=learner)
 
-    def remembering(self, now: Now, address: Address, look: Look | None = None) -> Memory:
+    @property
+    def unseeing(self) -> "Past":
+        """The same past, which does not look at pictures to choose some: for what only counts them."""
+        return replace(self, keeping=replace(self.keeping, selection="random")) if self.keeping.herds else self
+
+    def remembering(self, now: Now, look: Look | None = None) -> Memory:
         """The memory once the present task has ended. look: gives the features by which pictures are chosen for it."""
         if "memory" not in self.keeps or not now.data.exists:
             return self.remembered
-        memory = self.keeping.after(self.remembered, now.data.pictures, (*address, now.k), look)
+        memory = self.keeping.after(self.remembered, now.data.pictures, (self.seed, now.k), look)
         return replace(memory, flip=now.data.flip, views=now.data.views)
 
     def after(

@@ -156,7 +156,9 @@ def first_past(
     keeping = next(iter(keepings.values()), Keeping())
     memory = Memory(flip=experiment.stream.flip)
     keeps = frozenset().union(*(course.keeps for course in courses))
-    past = Past(keeps, experiment.learner, learners, keeping, remembered=memory, count=1 if teachers else 0)
+    past = Past(
+        keeps, experiment.learner, learners, keeping, experiment.seed, remembered=memory, count=1 if teachers else 0
+    )
     past = replace(past, fisher_samples=options[courses[-1].name].get("fisher_samples", 0))
     if past.importance_is_kept and past.fisher_samples < 1:
         raise RequestError(f"fisher_samples is {past.fisher_samples}, and importance is measured on 1 picture or more.")
@@ -176,7 +178,7 @@ def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
     teachers = {name: Teacher(learner) for name, learner in progress.learners.items()}
     before = plan.stream.tasks[:-1] or (task,)
     classes = tuple(number for each in before for number in each.classes)
-    later = replace(past, count=past.count + len(before), classes=past.classes + classes, teachers=teachers)
+    later = replace(past.unseeing, count=past.count + len(before), classes=past.classes + classes, teachers=teachers)
     if "memory" in past.keeps:
         check_memory(plan, progress, past)
         later = replace(later, remembered=past.keeping.after(past.remembered, task.told, ("rehearsal",)))

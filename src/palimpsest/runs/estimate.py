@@ -98,6 +98,7 @@ def estimate_cost(assembly: Assembly) -> Estimate:
     Those of a network that has grown cost more than the ones before, so that all its tasks are tried.
     """
     progress, plan = assembly.progress, assembly.plan
+    progress.past = progress.past.unseeing
     stretches: list[Stretch] = []
     probed: list[Stretch] = []
     for task in plan.stream.tasks:
@@ -106,7 +107,7 @@ def estimate_cost(assembly: Assembly) -> Estimate:
         counted = walk(plan, progress, task, {}).all
         stretches += [replace(like, steps=each.steps) for like, each in zip(probed, counted, strict=True)]
         now = open_task(plan, progress, task)
-        turn_page(plan, now, progress, progress.past.remembering(now, (plan.seed,)))
+        turn_page(plan, now, progress, progress.past.remembering(now))
     own, beside = Total.of(stretches, beside=False), Total.of(stretches, beside=True)
     return Estimate(
         experiment=assembly.experiment.name,
