@@ -156,3 +156,14 @@ def test_a_saved_classifier_knows_which_classes_have_arrived(cosine, tmp_path):
     assert same(learner, opened) and opened.arrived == (2, 5)
     x = torch.randn(2, *SHAPE)
     assert torch.equal(opened.logits(x), learner.logits(x))
+
+
+def test_in_a_round_every_class_is_an_old_one():
+    learner, x = classifier(cosine=True), torch.randn(4, *SHAPE)
+    learner.meet((0, 1))
+    learner.meet((0, 1))  # resumed
+    assert learner.network.head.is_new[:2].all()
+    logits = learner.logits(x)
+    learner.meet(())
+    assert not learner.network.head.is_new.any()
+    assert torch.equal(learner.logits(x), logits)

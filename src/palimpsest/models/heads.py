@@ -87,13 +87,17 @@ class Known(nn.Module):
 
     @torch.no_grad()
     def meet(self, head: nn.Module, classes: Sequence[int]) -> bool:
-        """Classes arrive, with the rows that they began with; whether any of them had not arrived before."""
+        """Classes arrive, with the rows that they began with; whether any of them had not arrived before.
+
+        Classes that have all arrived change nothing, for a task that is resumed meets its own again; none at all are a round,
+        in which every class is an old one.
+        """
         numbers = [number for number in classes if not self.arrived[number]]
+        if isinstance(head, CosineHead) and (numbers or not classes):
+            head.meet(numbers)
         if not numbers:
             return False
         self.arrived[numbers] = True
-        if isinstance(head, CosineHead):
-            head.meet(numbers)
         for name, rows in head.named_parameters():
             if rows.ndim and name != "old":
                 rows[numbers] = getattr(self, f"initial_{name}")[numbers]
