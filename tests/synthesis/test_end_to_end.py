@@ -70,3 +70,17 @@ def test_a_folder_without_a_class_that_will_be_past_is_refused(pets, tmp_path):
         train(tmp_path / "run", pets, source="recorded", path=str(some), per_class=8)
     (some / "dog").symlink_to(pets / "dog")
     train(tmp_path / "run", pets, source="recorded", path=str(some), per_class=8)
+
+
+def test_guidance_steps_and_prompts_are_settings_of_a_run(model, prompts, pets, tmp_path, monkeypatch):
+    """So that a study varies them; what nobody reads is refused."""
+    monkeypatch.setenv("PALIMPSEST_CACHE", str(tmp_path / "cache"))
+    how = {"source": "text_to_image", "path": str(model), "prompts": str(prompts), "per_class": 2}
+    train(tmp_path / "run", pets, **how, guidance=4.0, steps=2, template="{name}")
+    (manifest,) = (tmp_path / "cache" / "synthetic").glob("*/manifest.json")
+    told = json.loads(manifest.read_text())
+    assert [entry["prompt"] for entry in told["classes"]] == ["cat", "dog", "big eel"]
+    assert (told["guidance"], told["steps"]) == (4.0, 2)
+    for wrong in ({"guidance": 2.0}, {"template": "{name}"}, {"steps": 5}):
+        with pytest.raises(RequestError, match="is .recorded.|= .recorded."):
+            train(tmp_path / "wrong", pets, source="recorded", path=str(manifest.parent), per_class=2, **wrong)

@@ -85,6 +85,9 @@ class SyntheticOptions(BaseModel):
     )
     path: str = Field("", description="the folder of pictures, or of the model")
     prompts: str = Field("", description="of text_to_image: a table of classes, as `palimpsest synthesize` takes it")
+    steps: int | None = Field(None, ge=1, description="by which a model draws; unset: as `palimpsest synthesize`")
+    guidance: float | None = Field(None, ge=0, description="of a model; unset: as `palimpsest synthesize`")
+    template: str = Field("", description='of the prompts of text_to_image, such as "{name}"; empty: name and definition')
     per_class: int = Field(500, ge=1, description="pictures of each class (tried in the paper: 20, 100 and 500)")
     share: float = Field(0.5, gt=0, lt=1, description="of each batch (published: one half)")
     batch: Literal["split", "added", "pooled"] = Field(
@@ -111,6 +114,11 @@ class SyntheticOptions(BaseModel):
         if reads != bool(self.path):
             found = "gave none" if reads else f'gave "{self.path}", which nothing reads'
             raise ValueError(f'source = "{self.source}" {"needs" if reads else "takes no"} path, and you {found}')
+        draws = self.source in ("generator", "text_to_image")
+        if not draws and (self.steps is not None or self.guidance is not None):
+            raise ValueError(f'steps and guidance are of a model, and source = "{self.source}" draws nothing')
+        if self.source != "text_to_image" and (self.prompts or self.template):
+            raise ValueError(f'prompts and template are of source = "text_to_image", and it is "{self.source}"')
         if self.batch == "pooled" and (self.losses != "both" or not self.in_margin):
             raise ValueError(
                 'batch = "pooled" makes no difference between real and synthetic pictures: leave losses and in_margin'

@@ -64,7 +64,9 @@ def drawn(experiment: Experiment, names: Mapping[int, str]) -> Path:
     """The folder of a model's pictures of these classes, drawn now as far as they are missing."""
     options = experiment.synthetic
     asked = {"count": options.per_class, "device": experiment.engine.device}
-    asked |= {"prompts": options.prompts} if options.source == "text_to_image" else {"classes": tuple(names.values())}
+    asked |= {name: value for name in ("steps", "guidance") if (value := getattr(options, name)) is not None}
+    by_text = {"prompts": options.prompts, "template": options.template}
+    asked |= by_text if options.source == "text_to_image" else {"classes": tuple(names.values())}
     return synthesized(options.path, **asked)
 
 
