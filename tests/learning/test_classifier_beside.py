@@ -46,6 +46,7 @@ def test_it_learns_as_its_generator_does_and_is_counted_apart(name, pictures, dr
     assert cost["student_passes"] == 3 * pictures
     assert cost["teacher_passes"] == (10 + 1) * dreamt
     assert cost["seconds"] > 0 and run.results["classifier_remembers"] == remembers
+    assert list(run.results["options_beside"]) == (["generative_replay_classifier"] if dreamt else [])
 
 
 @pytest.mark.parametrize("steps", [2, 5, 8, 12])

@@ -71,6 +71,14 @@ def test_runs_with_other_settings_are_another_row_that_says_which():
     assert [row.method for row in compare(runs[:1]).rows] == ["joint"]
 
 
+def test_options_of_a_strategy_that_took_part_tell_the_runs_apart_that_had_it():
+    key = "strategy.generative_replay_classifier.reuse"
+    plain = {"training.steps": 500}
+    runs = [a_run("lwf", settings=plain | {key: 1}), a_run("lwf", settings=plain | {key: 5}), a_run(settings=plain)]
+    assert [row.method for row in compare(runs).rows] == [f"lwf\n{key}=1", f"lwf\n{key}=5", "joint"]
+    assert [row.method for row in compare(runs[1:]).rows] == ["lwf", "joint"]
+
+
 def test_two_experiments_on_one_stream_are_two_rows_that_say_which():
     rows = compare([a_run(), a_run(seed=1, experiment="digits_long")]).rows
     assert [row.method for row in rows] == ["joint\nexperiment=digits", "joint\nexperiment=digits_long"]

@@ -87,6 +87,12 @@ def test_settings_are_what_decides_a_run_and_not_its_place(tmp_path):
     }
 
 
+def test_options_of_other_strategies_that_took_part_are_settings(tmp_path):
+    beside = {"generative_replay_classifier": {"reuse": 5}}
+    settings = load_results(a_run(tmp_path, options_beside=beside)).settings
+    assert settings["strategy.generative_replay_classifier.reuse"] == 5
+
+
 def test_what_is_remembered_is_read_from_words_or_a_list(tmp_path):
     assert (
         load_results(a_run(tmp_path, allowed_to_remember=["teacher", "memory"])).allowed_to_remember

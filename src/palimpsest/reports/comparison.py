@@ -122,10 +122,16 @@ def method(run: Results) -> Method:
 
 
 def differing(runs: Sequence[Results]) -> tuple[str, ...]:
-    """The settings that are not the same in all runs whose config.toml could be read."""
+    """The settings that are not the same in all runs whose config.toml could be read; of strategies, in those that had them."""
     known = [run.settings for run in runs if run.settings]
     keys = dict.fromkeys(key for settings in known for key in settings)
-    return tuple(key for key in keys if any(settings.get(key) != known[0].get(key) for settings in known))
+    return tuple(key for key in keys if varies(key, known))
+
+
+def varies(key: str, known: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a setting has several values."""
+    having = [each for each in known if key in each] if key.startswith("strategy.") else known
+    return any(each.get(key) != having[0].get(key) for each in having)
 
 
 @dataclass(frozen=True)

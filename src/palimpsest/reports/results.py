@@ -46,7 +46,7 @@ class Results:
     """What one run found out, so far.
 
     options: of the strategy.  settings: everything else in config.toml, by dotted key, but the seed and what only says
-    where and on what it ran.  task_count: tasks of the stream, 0 where that is not known.  final: measures after the
+    where and on what it ran; of other strategies, the options of those that took part.  task_count: tasks of the stream, 0 where that is not known.  final: measures after the
     last task, empty until then.  classifier_remembers: in words, "" without a classifier beside the generator.
     accuracy_matrix: a row a finished task, a column a task seen, in [0, 1].  class_names: by class number.  evaluator:
     whose labels the class frequencies are made of.  samplers: "own" and "long".  counts: "samples", and "reference"
@@ -135,7 +135,8 @@ def parse(found: Mapping[str, Any], config: Mapping[str, Any], path: Path) -> Re
         stream=found["stream"],
         strategy=found["strategy"],
         options=dict(found["options"]),
-        settings={key: value for key, value in flat(config) if decides(key)},
+        settings={key: value for key, value in flat(config) if decides(key)}
+        | dict(flat({"strategy": found.get("options_beside", {})})),
         seed=int(found["seed"]),
         finished=bool(found["finished"]),
         allowed_to_remember=in_words(found["allowed_to_remember"]),

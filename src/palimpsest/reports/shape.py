@@ -73,6 +73,7 @@ class File(Shape):
     stream: Any
     strategy: str
     options: dict[str, Any]
+    options_beside: dict[str, dict[str, Any]] = {}
     seed: int
     finished: bool
     allowed_to_remember: Words

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from palimpsest.evaluation.forgetting import mean, summaries
 from palimpsest.runs.assembly import Assembly
+from palimpsest.runs.deciding import deciding
 from palimpsest.runs.measuring import Found, Measurer
 from palimpsest.streams.stream import Stream, Task
 
@@ -67,6 +68,7 @@ def results_of(assembly: Assembly, measurer: Measurer, tasks: list[dict], finish
         "stream": assembly.stream.name,
         "strategy": experiment.strategy.name,
         "options": experiment.options,
+        "options_beside": {name: experiment.options_of(name) for name in deciding(experiment)[1:]},
         "seed": experiment.seed,
         "finished": finished,
         "allowed_to_remember": list(assembly.remembers),
