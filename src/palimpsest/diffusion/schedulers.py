@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from palimpsest.core.errors import RequestError, unknown
+from palimpsest.core.libraries import one_line
 from palimpsest.core.random import Numbers, Random, seed_of
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.diffusion.parametrisation import PARAMETRISATIONS
@@ -134,11 +135,6 @@ def own_generator(random: Random) -> torch.Generator:
         return random.generator
     device = random.generator.device
     return torch.Generator(device=device).manual_seed(seed_of(random.generator.initial_seed(), "own", random.rank))
-
-
-def one_line(error: Exception) -> str:
-    """An error of another library as the end of a sentence."""
-    return " ".join(str(error).split()).rstrip(".")
 
 
 def export_scheduler(process: Process, options: DiffusionOptions) -> "DDIMScheduler":

@@ -86,4 +86,8 @@ class EvaluationOptions(BaseModel):
         "evaluator", description="whose features are compared: evaluator, inception, or package.module:attribute"
     )
     extractor_weights: str = Field("", description="a weights file for inception; empty: torch-fidelity's own")
+    clip: str = Field(
+        "",
+        description="a CLIP model of transformers, a folder or a name on the hub, that also compares synthetic pictures with real ones",
+    )
     evaluator: EvaluatorOptions = Field(EvaluatorOptions(), description="the classifier whose features are compared")

@@ -87,7 +87,9 @@ class SyntheticOptions(BaseModel):
     prompts: str = Field("", description="of text_to_image: a table of classes, as `palimpsest synthesize` takes it")
     steps: int | None = Field(None, ge=1, description="by which a model draws; unset: as `palimpsest synthesize`")
     guidance: float | None = Field(None, ge=0, description="of a model; unset: as `palimpsest synthesize`")
-    template: str = Field("", description='of the prompts of text_to_image, such as "{name}"; empty: name and definition')
+    template: str = Field(
+        "", description='of the prompts of text_to_image, such as "{name}"; empty: name and definition'
+    )
     per_class: int = Field(500, ge=1, description="pictures of each class (tried in the paper: 20, 100 and 500)")
     share: float = Field(0.5, gt=0, lt=1, description="of each batch (published: one half)")
     batch: Literal["split", "added", "pooled"] = Field(

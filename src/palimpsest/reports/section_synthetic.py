@@ -8,6 +8,8 @@ from palimpsest.reports.markup import ABSENT, Markup, Section, details, join, sc
 from palimpsest.reports.numbers import amount, plain, with_error
 from palimpsest.reports.results import Results
 
+DISTANCES = ("FID", "KID", "seen as their class", "CLIP")
+
 
 def synthetic(found: Gathered) -> Section | None:
     """A row a method that learnt from them, each class below, and what every classifier was trained on."""
@@ -32,11 +34,12 @@ def first_gap(method: Method) -> Mapping[str, Any]:
 
 
 def gap_table(methods: Sequence[Method]) -> Markup:
-    heads = ("method", "source", "pictures", "FID", "KID", "seen as their class")
+    heads = ("method", "source", "pictures", *DISTANCES)
     rows = ([m.name, first_gap(m)["source"], f"{first_gap(m)['count']}", *numbers(first_gap(m))] for m in methods)
     words = (
         "Distances of features between the synthetic pictures of all past classes and the real ones that samples are compared with; "
-        "the last column is the share in which the evaluator sees the class that they carry."
+        "seen as their class: the share in which the evaluator sees the class that they carry; CLIP: mean cosine with real pictures "
+        "of the same class, and that of real pictures among themselves, where evaluation.clip names a model."
     )
     return join([scroll(table(heads, rows), "gap"), tag("p", words, class_="note")])
 
@@ -48,16 +51,18 @@ def by_class(method: Method) -> Markup:
         [results.class_name(str(part["class"])), f"{part['count']}", *numbers(part)]
         for part in gap.get("per_class", ())
     )
-    listed = table(("class", "pictures", "FID", "KID", "seen as their class"), rows)
+    listed = table(("class", "pictures", *DISTANCES), rows)
     return details(f"{method.name}, class by class", scroll(listed, "gap by class"))
 
 
 def numbers(gap: Mapping[str, Any]) -> list[str]:
-    """FID, KID with its error, and purity in words."""
-    there = {name: gap[name] for name in ("fid", "kid", "kid_se", "pure") if is_number(gap.get(name))}
+    """FID, KID with its error, purity, and CLIP's cosines in words."""
+    names = ("fid", "kid", "kid_se", "pure", "clip", "clip_real")
+    there = {name: gap[name] for name in names if is_number(gap.get(name))}
     fid = plain(there["fid"]) if "fid" in there else ABSENT
     kid = with_error(there["kid"], there.get("kid_se")) if "kid" in there else ABSENT
-    return [fid, kid, f"{there['pure']:.1%}" if "pure" in there else ABSENT]
+    clip = f"{there['clip']:.3f} ({there['clip_real']:.3f})" if {"clip", "clip_real"} <= there.keys() else ABSENT
+    return [fid, kid, f"{there['pure']:.1%}" if "pure" in there else ABSENT, clip]
 
 
 def seen_table(methods: Sequence[Method]) -> Markup | None:

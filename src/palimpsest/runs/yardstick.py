@@ -9,6 +9,7 @@ from torch import Tensor
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import permutation
+from palimpsest.evaluation.clip import load_clip
 from palimpsest.evaluation.described import Described, describe_reference, together
 from palimpsest.evaluation.evaluator import Evaluator
 from palimpsest.evaluation.evaluator_cache import load_evaluator
@@ -26,7 +27,8 @@ ADDRESS = (0, "evaluation")  # which pictures are looked at does not depend on a
 class Yardstick:
     """A read-only handle on a stream's pictures for evaluation, apart from the one that learners get.
 
-    flip: training turned pictures left to right.  evaluator, extractor: None where nothing is measured.
+    flip: training turned pictures left to right.  evaluator, extractor: None where nothing is measured.  clip: None where it
+    is not asked for.
     """
 
     stream: Stream
@@ -34,6 +36,7 @@ class Yardstick:
     flip: bool
     evaluator: Evaluator | None = None
     extractor: Extractor | None = None
+    clip: Extractor | None = None
     described: dict[int, Described] = field(default_factory=dict)
     references: dict[int, Described] = field(default_factory=dict)
     held: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
@@ -55,9 +58,13 @@ class Yardstick:
 
     @cached_property
     def whole(self) -> Described:
+        """All real pictures that samples may be compared with, described."""
+        return describe_reference(self.all_real, self.extractor)
+
+    @property
+    def all_real(self) -> Readable:
         """All real pictures that samples may be compared with, in an order that is the same for every order of tasks."""
-        parts = [self.stream.test] if self.options.reference == "test" else [self.stream.train, self.stream.test]
-        return describe_reference(joined(parts), self.extractor)
+        return joined([self.stream.test] if self.options.reference == "test" else [self.stream.train, self.stream.test])
 
     def seen(self, task: Task) -> tuple[Task, ...]:
         """The tasks up to this one in which something arrived."""
@@ -96,7 +103,8 @@ class Yardstick:
         made = describe_reference(pictures, self.extractor)
         x = (pictures.take(rows)[0] for rows in torch.arange(len(pictures)).split(self.options.batch))
         seen = torch.cat([self.evaluator.labels(part) for part in x]).cpu()
-        return domain_gap(made, self.whole, seen, classes)
+        by_clip = self.clip and tuple(describe_reference(each, self.clip) for each in (pictures, self.all_real))
+        return domain_gap(made, self.whole, seen, classes, by_clip)
 
     def probes(self, task: Task) -> tuple[Tensor, Tensor] | None:
         """A few test pictures of a task and their classes, on the device, at which models of before and after are compared."""
@@ -125,7 +133,8 @@ def make_yardstick(
                 )
     evaluator = load_evaluator(stream, options.evaluator, say, device).on(device)
     extractor = load_extractor(options.extractor, evaluator, options.extractor_weights, device, stream.shape)
-    return Yardstick(stream, options, flip, evaluator, extractor)
+    clip = load_clip(options.clip, device) if options.clip else None
+    return Yardstick(stream, options, flip, evaluator, extractor, clip)
 
 
 def compared(tasks: Sequence[Task], options: EvaluationOptions) -> Readable:

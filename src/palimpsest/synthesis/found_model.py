@@ -2,16 +2,14 @@
 
 import json
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from palimpsest.core.errors import RequestError
-from palimpsest.diffusion.schedulers import one_line
+from palimpsest.core.libraries import quietly, shortened
 from palimpsest.synthesis.painter import digest_of
 from palimpsest.synthesis.subjects import Subject
 
@@ -132,33 +130,3 @@ def fetched(model: str, revision: str) -> Path:
             f"the model {model} is not on this machine, and the hub did not give it ({shortened(error)}); where there "
             f"is a network, `hf download {model}{at} --local-dir FOLDER` fetches it, and then give FOLDER as the model."
         ) from error
-
-
-def shortened(error: Exception, most: int = 160) -> str:
-    """An error of another library as a part of a sentence."""
-    said = one_line(error)
-    return said if len(said) <= most else f"{said[:most]}..."
-
-
-@contextmanager
-def quietly(bars: bool = False) -> Iterator[None]:
-    """Without the remarks of the libraries underneath, and without their progress bars, unless `bars` are wanted."""
-    import diffusers.utils.logging as diffusers_logging
-
-    libraries = [diffusers_logging]
-    if find_spec("transformers"):
-        from transformers.utils import logging as transformers_logging
-
-        libraries.append(transformers_logging)
-    before = [library.get_verbosity() for library in libraries]
-    for library in libraries:
-        library.set_verbosity_error()
-        library.enable_progress_bar() if bars else library.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for library, verbosity in zip(libraries, before, strict=True):
-            library.set_verbosity(verbosity)
-            library.enable_progress_bar()

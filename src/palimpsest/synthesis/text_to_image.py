@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from palimpsest.core.errors import RequestError, RunError, unknown
-from palimpsest.diffusion.schedulers import find_scheduler, one_line
+from palimpsest.core.libraries import one_line, quietly, shortened
+from palimpsest.diffusion.schedulers import find_scheduler
 from palimpsest.learning.devices import Machine
-from palimpsest.synthesis.found_model import FoundModel, quietly, shortened
+from palimpsest.synthesis.found_model import FoundModel
 from palimpsest.synthesis.painter import Painted
 from palimpsest.synthesis.request import Request
 from palimpsest.synthesis.subjects import Subject
