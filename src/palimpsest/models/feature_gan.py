@@ -6,7 +6,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
@@ -76,7 +75,7 @@ class FeatureGAN(nn.Module):
 
     def with_class(self, x: Tensor, y: Tensor) -> Tensor:
         """Rows beside their class, one-hot."""
-        return torch.cat([x, functional.one_hot(y, self.classes).to(x.dtype)], 1)
+        return torch.cat([x, torch.eye(self.classes, dtype=x.dtype, device=x.device)[y]], 1)
 
     def pose(self, head: str, drawn: Images | Noised, random: Random) -> Images:
         """What was drawn as a question to `head`: features with codes, and with shares that lie between real and made."""

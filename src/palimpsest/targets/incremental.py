@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -81,7 +82,7 @@ class Sigmoids:
         return logits[:, class_numbers(self.classes, logits.device)].sigmoid()
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
-        truth = functional.one_hot(question.y, said.shape[1]).to(said.dtype)
+        truth = torch.eye(said.shape[1], dtype=said.dtype, device=said.device)[question.y]
         if self.classes and wanted.shape[1]:
             truth[:, class_numbers(self.classes, said.device)] = wanted.to(said.dtype)
         arrived = ~said.isneginf()

@@ -1,0 +1,101 @@
+"""No step of any strategy asks for a number, or for a tensor of a size that only the numbers decide: a GPU would be waited for.
+
+What such operations are called is the same on every device, so that this is seen without a GPU.
+"""
+
+from contextlib import ExitStack
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from palimpsest.learning.continual import learn, open_task, turn_page
+from palimpsest.learning.remembering import greet
+from palimpsest.runs.assembly import assemble
+from palimpsest.runs.config import resolve
+from palimpsest.strategies import catalog
+from tests.tiny import tiny
+
+WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "bincount", "_unique2", "unique_dim"}
+STEPS = 6
+BASE = {
+    "stream": {"name": "digits", "tasks": [[0, 1, 2], [3, 4]], "limit": 200},
+    "training": {"steps": STEPS, "batch": 8},
+}
+CLASSIFIER = {
+    "learner": "classifier",
+    "classifier": {"network": "resnet8", "head": "growing", "training": {"steps": STEPS, "batch": 8}},
+    "augmentation": {"logits": ["padded_crop 1", "flip"]},
+}
+LEARNER = {
+    "conditional_generative_distillation": {"learner": "conditional_denoiser"},
+    "jdcl": {"learner": "joint"},
+    "self_training": {
+        "learner": "joint",
+        "stream": {"name": "digits", "tasks": [[0, 1, 2]], "rounds": 1, "limit": 200},
+    },
+    "icarl": CLASSIFIER,
+    "lucir": CLASSIFIER,
+    "podnet": CLASSIFIER,
+    "foster": CLASSIFIER,
+    "der_expand": CLASSIFIER,
+}
+MORE = {"icarl": {"loss": "sigmoid"}}  # its other loss; the usual one has the parts of lwf
+
+
+class Waiting(TorchDispatchMode):
+    """Raises where a host would wait for its device."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.__name__.split(".")[0]
+        at = args[1] if name in ("index", "index_put_", "_index_put_impl_") else ()
+        if name in WAITING or any(rows is not None and rows.dtype == torch.bool for rows in at):
+            raise AssertionError(f"a step waits for {function}")
+        return function(*args, **(kwargs or {}))
+
+
+class Watched:
+    """Stands in for a run: between a phase's first step and its last, nothing may wait."""
+
+    def __init__(self, progress) -> None:
+        self.progress, self.steps, self.stack = progress, 0, ExitStack()
+
+    def begin(self, phase) -> None: ...
+
+    def begin_dreams(self, pool) -> None: ...
+
+    def end_dreams(self, pool) -> None: ...
+
+    def after_dreams(self, *drawn) -> None: ...
+
+    def save(self) -> None: ...
+
+    def after_step(self, pictures: int) -> None:
+        self.stack.close()
+        if 1 <= self.progress.step < self.progress.steps - 1:
+            self.stack.enter_context(Waiting())
+            self.steps += 1
+
+
+@pytest.mark.parametrize("strategy", [name for name in catalog.names() if name != "generative_replay_classifier"])
+def test_no_step_waits_for_the_device(strategy):
+    short = {"teacher_steps": 2, "guided_steps": 2, "per_class": 4, "memory_size": 8, "selection": "random"}
+    own = {option.name for option in catalog.look_up(strategy).options}
+    options = {name: value for name, value in short.items() if name in own} | MORE.get(strategy, {})
+    tables = tiny(**BASE | LEARNER.get(strategy, {}))
+    assembly = assemble(resolve(tables, strategy, options))
+    plan, progress = assembly.plan, assembly.progress
+    first = open_task(plan, progress, assembly.stream.tasks[0])
+    greet(progress.learners, first.classes)
+    turn_page(plan, first, progress, progress.past.remembering(first))
+    watched = Watched(progress)
+    with watched.stack:
+        learn(plan, open_task(plan, progress, assembly.stream.tasks[1]), progress, watched)
+    assert watched.steps >= STEPS - 2
+
+
+def test_it_would_be_noticed():
+    x = torch.arange(4.0)
+    for waits in (lambda: x.max().item(), lambda: x[x > 1], lambda: x.nonzero(), lambda: x.unique()):
+        with pytest.raises(AssertionError, match="a step waits for"), Waiting():
+            waits()
