@@ -11,7 +11,7 @@ demo: .venv/installed
 	@if [ -e $(DEMO)/config.toml ]; then $(BIN)/palimpsest resume $(DEMO); else set -x; $(BIN)/palimpsest train digits $(DEMO_OPTIONS) --out $(DEMO); fi
 
 # Two halves side by side, of one thread each: twice the processes are quicker than twice the threads.
-LEARNING := tests/laws tests/learning tests/models tests/sources tests/targets tests/diffusion
+LEARNING := tests/laws tests/learning tests/models tests/sources tests/targets tests/diffusion tests/synthesis
 test: .venv/installed-test
 	@OMP_NUM_THREADS=1 $(MAKE) --no-print-directory --jobs 2 test-learning test-rest
 

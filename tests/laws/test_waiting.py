@@ -29,6 +29,7 @@ CLASSIFIER = {
 }
 LEARNER = {
     "conditional_generative_distillation": {"learner": "conditional_denoiser"},
+    "gfr": {"feature_gan": {"training": {"steps": STEPS, "batch": 8}}},
     "jdcl": {"learner": "joint"},
     "self_training": {
         "learner": "joint",

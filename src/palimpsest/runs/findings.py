@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from palimpsest.evaluation.forgetting import mean, summaries
 from palimpsest.runs.assembly import Assembly
-from palimpsest.runs.deciding import deciding
 from palimpsest.runs.measuring import Found, Measurer
 from palimpsest.streams.stream import Stream, Task
 
@@ -60,6 +59,12 @@ def measured(stream: Stream, measurer: Measurer, tasks: Sequence[dict], finished
     }
 
 
+def beside(assembly: Assembly) -> list[str]:
+    """The strategies whose options decide a run beside its own: one that it is added to, and the classifier's."""
+    *others, own = (course.name for course in assembly.plan.courses)
+    return [name for name in (assembly.experiment.added_to(own), *others) if name not in ("", own)]
+
+
 def results_of(assembly: Assembly, measurer: Measurer, tasks: list[dict], finished: bool) -> dict:
     """Everything in results.json."""
     experiment, progress = assembly.experiment, assembly.progress
@@ -68,7 +73,7 @@ def results_of(assembly: Assembly, measurer: Measurer, tasks: list[dict], finish
         "stream": assembly.stream.name,
         "strategy": experiment.strategy.name,
         "options": experiment.options,
-        "options_beside": {name: experiment.options_of(name) for name in deciding(experiment)[1:]},
+        "options_beside": {name: experiment.options_of(name) for name in beside(assembly)},
         "seed": experiment.seed,
         "finished": finished,
         "allowed_to_remember": list(assembly.remembers),
