@@ -1,37 +1,18 @@
-"""JDCL as a run: its laws, its weights, and resuming in each of its phases."""
-
-import json
+"""JDCL's phases: which terms there are, what they weigh, and who teaches."""
 
 import pytest
 import torch
 
-import palimpsest
-from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
 from palimpsest.learning.now import Now
 from palimpsest.learning.past import Past
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.models.joint import Joint, build_joint
 from palimpsest.models.options import JointOptions
-from palimpsest.runs.models import open_learners
 from palimpsest.sources import Data
 from palimpsest.strategies.catalog import load
 from palimpsest.streams.pictures import Pictures
-from palimpsest.targets import label, true_noise
-from tests.tiny import QUIET, interrupted_after, same, tiny, tiny_denoiser
-
-HEAD = {"joint": {"head_width": 8}, "engine": {"dream_batch": 8}}
-QUICK = {"strategy": "jdcl", "alpha": 0.1, "per_class": 6, "teacher_steps": 2, "masked": True}
-
-
-def train(place, **options):
-    training = {"steps": 6, "average": 0.9}
-    tables = tiny(**HEAD | options.pop("sections", {}), training=training)
-    return palimpsest.train(tables, out=place, display=QUIET, **QUICK | options)
-
-
-def learnt(run, task: int = 2) -> Joint:
-    return open_learners(run.path / "models" / f"task_{task}")["joint"]
+from tests.tiny import tiny_denoiser
 
 
 def a_joint_model(seed: int = 0, **options) -> Joint:
@@ -135,105 +116,6 @@ def test_a_teacher_does_not_drop_out():
     assert torch.equal(teacher.soft(1.0).answer(x), teacher.soft(1.0).answer(x))
 
 
-@palimpsest.strategy(learners=("joint",))
-def local_alone(now, past, *, alpha: float = 0.1):
-    """The local phase of JDCL."""
-    yield palimpsest.Phase(
-        "joint", [palimpsest.Term(now.data, true_noise), palimpsest.Term(now.data, label, alpha)], name="local"
-    )
-
-
-def test_the_first_task_is_the_local_phase_alone(tmp_path):
-    tables = tiny(**HEAD, training={"steps": 6, "average": 0.9})
-    run, alone = (
-        train(tmp_path / "run"),
-        palimpsest.train(tables, strategy=local_alone, out=tmp_path / "alone", display=QUIET),
-    )
-    assert same(learnt(run, 1), learnt(alone, 1))
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return train(tmp_path_factory.mktemp("jdcl") / "whole")
-
-
-@pytest.mark.parametrize(
-    ("times", "what"),
-    [(9, "after_step"), (13, "after_step"), (17, "after_step"), (1, "after_dreams"), (2, "after_dreams")],
-)
-def test_resumed_in_any_phase_or_while_it_dreams_it_ends_the_same(times, what, whole, tmp_path):
-    """6 steps of the first task; of the second 6 local ones, dreams, 2 steps of noise alone, 4 of both."""
-    with interrupted_after(times, what):
-        train(tmp_path / "run")
-    run = palimpsest.resume(tmp_path / "run", display=QUIET)
-    assert same(learnt(run), learnt(whole))
-    assert run.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"]
-
-
-@pytest.fixture(scope="module")
-def renewed(tmp_path_factory):
-    """Dreamt anew every 3 of 6 global steps, so once more in the second of its two phases."""
-    return train(tmp_path_factory.mktemp("renewed") / "whole", refresh=3)
-
-
-def test_dreams_are_renewed_on_the_way(renewed, whole):
-    told = [json.loads(line) for line in (renewed.path / "events.jsonl").read_text().splitlines()]
-    assert [each["source"].split()[2] for each in told if each["event"] == "dreamt"] == ["old", "new", "old", "new"]
-    assert not same(learnt(renewed), learnt(whole))
-
-
-@pytest.mark.parametrize(
-    ("times", "what"), [(14, "after_step"), (16, "after_step"), (3, "after_dreams"), (5, "after_dreams")]
-)
-def test_dreams_that_are_renewed_are_the_same_after_an_interruption(times, what, renewed, tmp_path):
-    with interrupted_after(times, what):
-        train(tmp_path / "run", refresh=3)
-    run = palimpsest.resume(tmp_path / "run", display=QUIET)
-    assert same(learnt(run), learnt(renewed))
-    assert run.results["cost"]["teacher_passes"] == renewed.results["cost"]["teacher_passes"]
-
-
-def test_what_was_dreamt_is_written_down(tmp_path):
-    run = train(tmp_path / "run", sections={"evaluation": {"samples": 20, "replay": 20, "evaluator": {"steps": 10}}})
-    seen = {each["source"]: each for each in run.results["tasks"][1]["replay"]}
-    assert seen.keys() == {"dreams of old classes", "dreams of new classes"}
-    for each in seen.values():
-        assert each["drawn"] >= sum(each["accepted"].values()) and 0 <= each["wasted"] < 1 and "purity" in each
-    assert run.results["tasks"][0]["measures"]["accuracy"] >= 0
-
-
-def test_without_a_single_dream_of_the_wanted_classes_it_goes_on_with_the_others(tmp_path):
-    """Hardly trained, the models see one class in everything that they dream."""
-    run = train(tmp_path / "run", masked=False)
-    events = (run.path / "events.jsonl").read_text()
-    assert "which dreams of" in events and "will not replay" in events
-    assert run.results["finished"]
-
-
-def test_from_new_weights_or_from_the_past(tmp_path):
-    runs = [train(tmp_path / init, local_init=init) for init in ("global", "scratch")]
-    assert same(learnt(runs[0], 1), learnt(runs[1], 1)) and not same(learnt(runs[0]), learnt(runs[1]))
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        ({"distil": "all"}, 'unknown distil of jdcl "all"'),
-        ({"local_init": "zero"}, 'unknown local_init of jdcl "zero"'),
-        ({"shares": "half"}, 'unknown shares of jdcl "half"'),
-        ({"teaching": "best"}, 'unknown weights "best"'),
-        ({"warm_up": 1.5}, "its part of the descent goes from 0 to 1.5"),
-        ({"per_class": 0}, "0 pictures a class"),
-        ({"refresh": -1}, "every -1 steps"),
-        ({"teacher_steps": 500}, "500"),
-    ],
-)
-def test_wrong_options_are_refused_before_anything_is_written(options, sentence, tmp_path):
-    with pytest.raises(RequestError, match=sentence):
-        train(tmp_path / "run", **options)
-    assert not (tmp_path / "run").exists()
-
-
 def test_in_one_stage_real_pictures_of_new_classes_stand_beside_dreams_of_old_ones():
     """Three old classes and a new one: 3/4 of a batch are dreams. There is no specialist (reference, 1.10)."""
     (phase,) = phases(frozen(a_joint_model(1)), two_stage=False, warm_up=0.0)
@@ -248,13 +130,3 @@ def test_in_one_stage_real_pictures_of_new_classes_stand_beside_dreams_of_old_on
             "data × label": 0.00025,
         }
     )
-
-
-@pytest.mark.parametrize("options", [{"two_stage": False}, {"distil": "none", "beta": 1.0}])
-def test_each_ablation_runs(options, tmp_path):
-    assert train(tmp_path / "run", **options).results["finished"]
-
-
-def test_separate_networks_run(tmp_path):
-    run = train(tmp_path / "run", sections={"joint": {"body": "cnn"}})
-    assert learnt(run).options.body == "cnn"

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from palimpsest.evaluation.forgetting import mean, summaries
 from palimpsest.runs.assembly import Assembly
-from palimpsest.runs.measuring import Found, Measurer
+from palimpsest.runs.found import Found
+from palimpsest.runs.measuring import Measurer
 from palimpsest.streams.stream import Stream, Task
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import torch
 from diffusers import UNet2DModel
-from PIL import Image
 from torch import Tensor, nn
 
 from palimpsest.core.batch import Batch
@@ -13,7 +12,6 @@ from palimpsest.core.random import Address
 from palimpsest.core.term import Source
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler
-from palimpsest.evaluation.accuracy import predict, together
 from palimpsest.evaluation.catalog import LONG
 from palimpsest.evaluation.denoising import denoising_error, predictions, spread_levels
 from palimpsest.evaluation.described import describe_samples
@@ -31,32 +29,14 @@ from palimpsest.evaluation.sheet import sample_sheet
 from palimpsest.learning.devices import Machine
 from palimpsest.models.joint import features
 from palimpsest.runs.drawing import draw_samples
+from palimpsest.runs.found import Found
+from palimpsest.runs.measuring_classifiers import measure_classifiers
 from palimpsest.runs.yardstick import Yardstick
 from palimpsest.streams.pictures import joined
 from palimpsest.streams.stream import Task
 
 SHEET_COLUMNS = 10
 PAIRS = 5
-
-
-@dataclass
-class Found:
-    """What was found out after a task.
-
-    measures: by name.  groups: numbers of each task and of each class seen, by name ("per_task", "per_class_long").
-    facts: whatever else stands in the task's place in results.json.  pictures: to be saved, by the end of their name.
-    """
-
-    measures: dict[str, float] = field(default_factory=dict)
-    groups: dict[str, list[dict]] = field(default_factory=dict)
-    facts: dict[str, object] = field(default_factory=dict)
-    pictures: dict[str, Image.Image] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-    def add_group(self, name: str, numbers: list[dict]) -> None:
-        """More numbers of the same tasks or classes."""
-        known = self.groups.setdefault(name, [{} for _ in numbers])
-        self.groups[name] = [old | new for old, new in zip(known, numbers, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -110,8 +90,7 @@ class Measurer:
                 self.of_forgetting(found, task, generator, model)
                 self.of_features(found, task, generator)
         if classifiers and self.machine.main:
-            self.of_classifier(found, task, classifiers[0])
-            self.of_predictors(found, task, classifiers)
+            measure_classifiers(found, task, classifiers, self.yardstick, self.machine.device)
         return found
 
     def draw(self, denoiser: Denoiser, sampler: Sampler, task: Task, check: Callable[[int], None]) -> Tensor:
@@ -198,31 +177,6 @@ class Measurer:
 
         found.measures["accuracy_probe"] = linear_probe(seen, training, test, self.machine.device)
 
-    def of_classifier(self, found: Found, task: Task, classifier: nn.Module) -> None:
-        """Accuracy on the test pictures of the tasks seen so far: of all, of old and new classes, of each task, of each class."""
-        tasks = self.yardstick.seen(task)
-        said = [predict(classifier.logits, earlier.test, self.machine.device) for earlier in tasks]
-        whole = together(said)
-        found.measures |= named(whole.accuracy())
-        if len(tasks) > 1 and tasks[-1] is task:
-            old = set(self.yardstick.stream.seen(task.number)) - set(task.classes)
-            found.measures |= named(whole.accuracy(sorted(old)), "accuracy_old")
-            found.measures |= named(whole.accuracy(task.classes), "accuracy_new")
-        found.add_group(
-            "per_task", [{"task": t.number} | named(p.accuracy()) for t, p in zip(tasks, said, strict=True)]
-        )
-        classes = sorted(self.yardstick.stream.seen(task.number))
-        found.add_group("per_class", [{"class": c} | named(whole.accuracy([c])) for c in classes])
-
-    def of_predictors(self, found: Found, task: Task, classifiers: Sequence[nn.Module]) -> None:
-        """Where one classifier predicts in several ways, what each of them comes to."""
-        if len(classifiers) < 2:
-            return
-        test = joined([earlier.test for earlier in self.yardstick.seen(task)])
-        for each in classifiers:
-            accuracy = predict(each.logits, test, self.machine.device).accuracy()
-            found.measures |= named(accuracy, f"accuracy_{each.predicts}")
-
     def of_replay(self, source: Source, due: Sequence[int], address: Address) -> dict | None:
         """What a source replays, by the evaluator; all processes draw. None where it is not looked at."""
         evaluator, options = self.yardstick.evaluator, self.yardstick.options
@@ -235,11 +189,6 @@ class Measurer:
             return None
         labels = None if drawn.y is None else self.machine.gathered(drawn.y)
         return examine_replay(evaluator.labels(self.machine.gathered(drawn.x)), due, labels)
-
-
-def named(accuracy: float | None, name: str = "accuracy") -> dict[str, float]:
-    """An accuracy by its name; nothing where there is none."""
-    return {} if accuracy is None else {name: accuracy}
 
 
 def offering(learners: Mapping[str, nn.Module], head: str) -> nn.Module | None:

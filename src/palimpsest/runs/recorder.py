@@ -18,9 +18,10 @@ from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.display import Display
 from palimpsest.runs.findings import results_of, summarised, task_entry
 from palimpsest.runs.folder import RunFolder
+from palimpsest.runs.found import Found
 from palimpsest.runs.identity import identity
 from palimpsest.runs.keeping import keep_task
-from palimpsest.runs.measuring import Found, Measurer
+from palimpsest.runs.measuring import Measurer
 from palimpsest.runs.synthetic import gap_of
 from palimpsest.runs.trackers import Tracker, scalars_of
 from palimpsest.sources import Pool
