@@ -4,6 +4,7 @@ What such operations are called is the same on every device, so that this is see
 """
 
 from contextlib import ExitStack
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -56,22 +57,12 @@ class Waiting(TorchDispatchMode):
 
 
 class Watched:
-    """Stands in for a run: between a phase's first step and its last, nothing may wait."""
+    """What comes after each step: between a phase's first step and its last, nothing may wait."""
 
     def __init__(self, progress) -> None:
         self.progress, self.steps, self.stack = progress, 0, ExitStack()
 
-    def begin(self, phase) -> None: ...
-
-    def begin_dreams(self, pool) -> None: ...
-
-    def end_dreams(self, pool) -> None: ...
-
-    def after_dreams(self, *drawn) -> None: ...
-
-    def save(self) -> None: ...
-
-    def after_step(self, pictures: int) -> None:
+    def __call__(self, pictures: int) -> None:
         self.stack.close()
         if 1 <= self.progress.step < self.progress.steps - 1:
             self.stack.enter_context(Waiting())
@@ -91,7 +82,7 @@ def test_no_step_waits_for_the_device(strategy):
     turn_page(plan, first, progress, progress.past.remembering(first))
     watched = Watched(progress)
     with watched.stack:
-        learn(plan, open_task(plan, progress, assembly.stream.tasks[1]), progress, watched)
+        learn(plan, open_task(plan, progress, assembly.stream.tasks[1]), progress, Mock(after_step=watched))
     assert watched.steps >= STEPS - 2
 
 

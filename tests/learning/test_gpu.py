@@ -1,5 +1,7 @@
 """What holds on a GPU. Everything else is tested on the CPU."""
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 
@@ -62,22 +64,12 @@ def test_a_run_is_finite_in_other_numerics(engine, tmp_path):
 
 
 class Strict:
-    """Stands in for a run: from the third step to the one before the last, whatever waits for the device raises."""
+    """What comes after each step: from the third step to the one before the last, whatever waits for the device raises."""
 
     def __init__(self, progress) -> None:
         self.progress, self.watched = progress, 0
 
-    def begin(self, phase) -> None: ...
-
-    def begin_dreams(self, pool) -> None: ...
-
-    def end_dreams(self, pool) -> None: ...
-
-    def after_dreams(self, *drawn) -> None: ...
-
-    def save(self) -> None: ...
-
-    def after_step(self, pictures: int) -> None:
+    def __call__(self, pictures: int) -> None:
         strict = 2 <= self.progress.step < self.progress.steps - 1
         torch.cuda.set_sync_debug_mode("error" if strict else "default")
         self.watched += strict
@@ -95,7 +87,7 @@ def test_no_step_waits_for_the_device(strategy):
     turn_page(plan, first, progress, progress.past.remembering(first))
     strict = Strict(progress)
     try:
-        learn(plan, open_task(plan, progress, assembly.stream.tasks[1]), progress, strict)
+        learn(plan, open_task(plan, progress, assembly.stream.tasks[1]), progress, Mock(after_step=strict))
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert strict.watched >= 21
