@@ -1,5 +1,7 @@
 """Sampling paths: their levels, their ends, and how exact they are."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -14,6 +16,12 @@ SPREAD = 0.5  # standard deviation of the pictures below
 
 def random(name: str) -> Random:
     return Random(generator("paths", name))
+
+
+def noise_like(x):
+    """What a path asks for new noise."""
+    drawn = random("fresh")
+    return lambda: drawn.normal(*x.shape)
 
 
 def noise_in_gaussian_pictures(process: Process):
@@ -40,9 +48,9 @@ def test_a_ddim_path_ends_where_the_sampler_ends(steps):
 def test_a_path_has_as_many_points_as_passes(solver, passes):
     process = Process(linear())
     times = stratified_times(process, levels_of(solver, passes), random("t"), 7)
-    points, _ = trajectory(
-        noise_in_gaussian_pictures(process), random("x").normal(7, 1, 2, 2), process, times, passes, solver=solver
-    )
+    x = random("x").normal(7, 1, 2, 2)
+    how = {"solver": solver, "fresh": noise_like(x)}
+    points, _ = trajectory(noise_in_gaussian_pictures(process), x, process, times, passes, **how)
     assert len(points) == passes and all(x.shape == said.shape and t.shape == (7,) for x, t, said in points)
 
 
@@ -90,7 +98,24 @@ def test_a_process_that_never_gets_pure_begins_at_its_last_level():
 def test_levels_that_lie_on_the_floor_give_finite_paths(solver):
     process = Process(rescale_zero_terminal_snr(linear(4000)))
     times = stratified_times(process, levels_of(solver, 10), random("t"), 64)
-    points, end = trajectory(
-        noise_in_gaussian_pictures(process), random("x").normal(64, 1, 2, 2), process, times, 10, solver=solver
-    )
+    x = random("x").normal(64, 1, 2, 2)
+    how = {"solver": solver, "fresh": noise_like(x)}
+    points, end = trajectory(noise_in_gaussian_pictures(process), x, process, times, 10, **how)
     assert end.isfinite().all() and all(x.isfinite().all() for x, _, _ in points)
+
+
+def test_fresh_paths_noise_what_was_promised_with_noise_of_their_own():
+    """Each point is the picture that was promised at the one before, noised by what was drawn; and points share no noise."""
+    process, x = Process(linear()), random("x").normal(256, 1, 4, 4)
+    times = spread_times(process, 5, 256)
+    points, end = trajectory(
+        noise_in_gaussian_pictures(process), x, process, times, 5, solver="fresh", fresh=noise_like(x)
+    )
+    again = noise_like(x)
+    for (before, t, said), (x_t, then, _) in pairwise(points):
+        signal, sigma = process.levels(then)
+        promised = process.clean(before, said, t).clamp(-1, 1)
+        torch.testing.assert_close(x_t, signal * promised + sigma * again())
+    first, second = points[1][0].flatten(), points[2][0].flatten()
+    assert abs(torch.corrcoef(torch.stack([first, second]))[0, 1]) < 0.2
+    assert torch.equal(end, process.clean(points[-1][0], points[-1][2], times[-1]).clamp(-1, 1))

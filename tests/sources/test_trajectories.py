@@ -14,7 +14,7 @@ def flows(source, ahead: int = 0, **changed) -> list:
     return [source.draw(batch(step, ahead, **changed)) for step in range(STEPS)]
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "heun", "dpmsolver++"])
+@pytest.mark.parametrize("sampler", ["ddim", "heun", "dpmsolver++", "fresh"])
 @pytest.mark.parametrize("renoised", [0.0, 0.5])
 def test_the_answers_are_what_the_teacher_says_and_it_is_not_asked_again(sampler, renoised):
     teacher = a_teacher()

@@ -45,10 +45,13 @@ class Path:
     """A path in the making: what was asked on it, and how it moves.
 
     clip: clean pictures that are promised on the way are clamped to [−clip, clip]; None leaves them.
+    fresh: gives new noise of the path's shape at each call.
     """
 
-    def __init__(self, noise_of: NoiseOf, process: Process, clip: float | None) -> None:
-        self.noise_of, self.process, self.clip = noise_of, process, clip
+    def __init__(
+        self, noise_of: NoiseOf, process: Process, clip: float | None, fresh: Callable[[], Tensor] | None
+    ) -> None:
+        self.noise_of, self.process, self.clip, self.fresh = noise_of, process, clip, fresh
         self.points: list[Point] = []
 
     def ask(self, x: Tensor, t: Tensor) -> Tensor:
@@ -107,10 +110,22 @@ def dpmsolver_path(path: Path, x: Tensor, times: Tensor, passes: int) -> Tensor:
     return path.promised(x, path.ask(x, times[-1]), times[-1])
 
 
+def fresh_path(path: Path, x: Tensor, times: Tensor, passes: int) -> Tensor:
+    """Each step noises the promised picture anew (Song et al. 2023, arXiv 2303.01469, alg. 1: multistep sampling).
+
+    x' = √ᾱ' x̂₀ + σ' z: the points of a path share a picture, and no noise.
+    """
+    for now, then in pairwise(times):
+        signal, sigma = path.process.levels(then)
+        x = signal * path.promised(x, path.ask(x, now), now) + sigma * path.fresh()
+    return path.promised(x, path.ask(x, times[-1]), times[-1])
+
+
 SOLVERS: dict[str, Callable[[Path, Tensor, Tensor, int], Tensor]] = {
     "ddim": ddim_path,
     "heun": heun_path,
     "dpmsolver++": dpmsolver_path,
+    "fresh": fresh_path,
 }
 
 
@@ -130,12 +145,14 @@ def trajectory(
     *,
     solver: str = "ddim",
     clip: float | None = 1.0,
+    fresh: Callable[[], Tensor] | None = None,
 ) -> tuple[list[Point], Tensor]:
     """The points of a path that begins with noise x (B, C, H, W), one for each pass, and the pictures it ends with.
 
     noise_of: called once a pass with (x_t, t).  times: int64 (levels, B), falling; `levels_of` says how many, and refuses
-    an unknown solver.  clip: clean pictures on the way are clamped to [−clip, clip]; None leaves them.
+    an unknown solver.  clip: clean pictures on the way are clamped to [−clip, clip]; None leaves them.  fresh: gives new noise
+    like x at each call, which the solver "fresh" asks for.
     """
-    path = Path(noise_of, process, clip)
+    path = Path(noise_of, process, clip, fresh)
     end = SOLVERS[solver](path, x, times, passes)
     return path.points, end

@@ -27,8 +27,8 @@ class Trajectories:
     denoiser: the teacher; None before there is one.
     renoised: the share of the inputs that are the same paths' ends, noised anew and asked about; also one pass each. It
         is rounded to whole inputs a path.
-    sampler: "ddim", "heun" (which asks twice at each level but the first, so that it has half as many levels) or
-        "dpmsolver++".
+    sampler: "ddim", "heun" (which asks twice at each level but the first, so that it has half as many levels),
+        "dpmsolver++", or "fresh", which noises the promised picture anew at each step.
     stratified: levels are drawn for each path, one in each of as many equal slices as it has levels; otherwise they are
         the sampler's usual. The highest one is drawn where hardly any picture is left, so that short paths leave a gap
         below it: of a process with zero terminal SNR and 1,000 levels, those from 800 to 847 for 5 levels a path, none
@@ -110,7 +110,8 @@ class Trajectories:
         else:
             times = spread_times(teacher.process, levels, len(noise))
         clip = teacher.clip_range if self.clamp else None
-        return trajectory(teacher.noise, noise, teacher.process, times, self.steps, solver=self.sampler, clip=clip)
+        how = {"solver": self.sampler, "clip": clip, "fresh": lambda: random.normal(rows, *teacher.shape)}
+        return trajectory(teacher.noise, noise, teacher.process, times, self.steps, **how)
 
     def imagine(self, chunk: Chunk) -> tuple[Tensor, ...]:
         """The inputs of all paths of some periods, their noise levels, and what was said about them."""
