@@ -6,7 +6,7 @@ import pytest
 
 import palimpsest
 from palimpsest.core.errors import RequestError
-from tests.learning.test_jdcl import learnt, train
+from tests.learning.test_jdcl_runs import learnt, train
 from tests.tiny import QUIET, interrupted_after, same
 
 FEW = {
