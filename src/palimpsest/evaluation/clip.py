@@ -16,8 +16,8 @@ from palimpsest.evaluation.extractors import Extractor, fingerprint
 class ClipFeatures(nn.Module):
     """Pictures float (B, 1 or 3, H, W) in [-1, 1] → directions (B, D) of length 1, the image embeddings of CLIP (arXiv 2103.00020).
 
-    network: transformers' CLIPModel, of which the image side is kept. Pictures are enlarged to what it takes by antialiased bicubic resizing,
-    and gray ones copied to three channels.
+    network: transformers' CLIPModel, of which the image side is kept. Pictures are brought to the size that it takes by antialiased
+    bicubic resizing, and gray ones copied to three channels.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -35,7 +35,8 @@ class Past:
     """What is left of the tasks that have ended: a value, holding only what the strategy declared that it keeps.
 
     keeps: what was declared.  learner: the one that the experiment trains.  learners: all that are trained.
-    keeping: which pictures stay in the memory.  seed: by which they are drawn.  fisher_samples: pictures from whose gradients importance is measured.
+    keeping: which pictures stay in the memory.  seed: by which they are drawn.
+    fisher_samples: pictures from whose gradients importance is measured.
     importances: of the weights for past tasks.
     classes, count: the classes and the number of the tasks that have ended; a given first teacher counts as one.
     """

@@ -32,9 +32,9 @@ def measure_classifiers(
     found.add_group("per_class", [{"class": c} | named(whole.accuracy([c])) for c in classes])
     if len(classifiers) > 1:
         test = joined([earlier.test for earlier in tasks])
-        for each in classifiers:
-            accuracy = predict(each.logits, test, device).accuracy()
-            found.measures |= named(accuracy, f"accuracy_{each.predicts}")
+        others = [predict(other.logits, test, device) for other in classifiers[1:]]
+        for each, predicted in zip(classifiers, [whole, *others], strict=True):
+            found.measures |= named(predicted.accuracy(), f"accuracy_{each.predicts}")
 
 
 def named(accuracy: float | None, name: str = "accuracy") -> dict[str, float]:
