@@ -51,7 +51,9 @@ def second_task(experiment: str, method: Method, batch: int, precision: str = "f
     assembly = assemble(
         resolve(read_experiment(experiment), method.strategy, method.options, settings), noise_stream(shape)
     )
-    turn_page(assembly.plan, open_task(assembly.plan, assembly.progress, assembly.stream.tasks[0]), assembly.progress)
+    plan, progress = assembly.plan, assembly.progress
+    now = open_task(plan, progress, assembly.stream.tasks[0])
+    turn_page(plan, now, progress, progress.past.remembering(now))
     return assembly
 
 

@@ -1,5 +1,6 @@
 """A denoiser: a network, what it predicts, and the noise that it was taught to see through."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -46,7 +47,7 @@ class Denoiser(nn.Module):
         untold: float = 0.0,
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = channels_last(network)
         self.process = process
         self.parametrisation = make_parametrisation(predicts, process)
         self.shape = tuple(shape)
@@ -120,3 +121,12 @@ def levels(t: Tensor | int, x: Tensor) -> Tensor:
     if isinstance(t, Tensor):
         return t.to(x.device).expand(len(x))
     return torch.full((len(x),), t, dtype=torch.int64, device=x.device)
+
+
+def channels_last(network: nn.Module) -> nn.Module:
+    """The network itself, its weights laid out channels last; diffusers' blocks in it keep that layout of pictures, too."""
+    if "diffusers" in sys.modules:  # else there are none, and importing it takes seconds
+        from palimpsest.diffusion.blocks import keep_channels_last
+
+        keep_channels_last(network)
+    return network.to(memory_format=torch.channels_last)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from palimpsest.core.batch import Ahead
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.random import Random, generator
+from palimpsest.learning.allocator import keep_freed_memory
 from palimpsest.learning.options import EngineOptions
 
 
@@ -126,6 +127,7 @@ class Machine:
 def find_machine(options: EngineOptions) -> Machine:
     """The machine that an experiment asks for; refuses a device that is not there."""
     device = find_device(options.device)
+    keep_freed_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
