@@ -34,6 +34,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/many_tasks.py
 	$(BIN)/python benchmarks/layouts.py
+	$(BIN)/python benchmarks/allocator.py
 	$(BIN)/python benchmarks/encoder.py
 	$(BIN)/python benchmarks/demo.py $(DEMO_OPTIONS)
 	$(BIN)/python benchmarks/evaluate.py

@@ -25,7 +25,7 @@ from palimpsest.runs.assembly import Assembly
 
 @dataclass(frozen=True)
 class Way:
-    """How a network is laid out and what it multiplies in."""
+    """How a network is laid out and what it multiplies in. layout: a key of LAYOUTS."""
 
     layout: str = "channels last"
     precision: str = "fp32"
@@ -35,7 +35,12 @@ class Way:
         return ", ".join([self.layout, self.precision, *(["compiled"] if self.compiled else [])])
 
 
-WAYS = [Way("contiguous"), Way(), Way(precision="bf16")]
+LAYOUTS: dict[str, Callable[[nn.Module], nn.Module]] = {
+    "contiguous": plain,
+    "weights channels last": lambda network: plain(network).to(memory_format=torch.channels_last),
+    "channels last": lambda network: network,  # and diffusers' blocks keep the pictures so
+}
+WAYS = [*map(Way, LAYOUTS), Way(precision="bf16")]
 
 
 def forward(network: nn.Module, x: torch.Tensor, t: torch.Tensor, machine: Machine) -> None:
@@ -52,7 +57,7 @@ def learn(network: nn.Module, x: torch.Tensor, t: torch.Tensor, machine: Machine
 def prepared(assembly: Assembly, way: Way, batch: int, call: Callable[..., None]) -> Callable[[], None]:
     """The call on random pictures, which has been made once: compiling is not timed here."""
     denoiser, device = assembly.progress.learners["denoiser"], assembly.machine.device
-    network = plain(denoiser.network) if way.layout == "contiguous" else denoiser.network
+    network = LAYOUTS[way.layout](denoiser.network)
     network = torch.compile(network) if way.compiled else network
     x = torch.randn(batch, *denoiser.shape, device=device)
     t = torch.randint(0, denoiser.process.steps, (batch,), device=device)
