@@ -77,9 +77,7 @@ class Mixed:
         real, synthetic = (
             source.draw(part) for source, part in zip((self.data, self.synthetic), self.parts(batch), strict=True)
         )
-        if (
-            synthetic.y.device.type == "cpu"
-        ):  # elsewhere looking would wait for the device, and all of them were looked at before
+        if synthetic.y.device.type == "cpu":  # looking waits for any other device; all were looked at before
             refuse_leaks(synthetic.y, self.allowed)
         parts = (real, synthetic)
         return Images(
