@@ -12,7 +12,7 @@ VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES
 def keep_freed_memory() -> bool:
     """Let glibc keep freed memory for the next step; True where it does.
 
-    By itself it gives activations back to the system and fetches them anew in each pass, which costs a CPU up to an eighth of the
+    By itself it gives activations back to the system and fetches them anew in each pass, which costs a CPU up to a sixth of the
     time of a pass (docs/performance.md). It is left alone where the user has told it by its own variables.
     """
     told = any(name in os.environ for name in VARIABLES)
