@@ -1,6 +1,6 @@
 """What it saves to keep freed memory for the next pass: the digits network, each way in processes of its own that take turns.
 
-    python benchmarks/allocator.py [--batches 32 64 128 256] [--rounds 5]
+python benchmarks/allocator.py [--batches 32 64 128 256] [--rounds 5]
 """
 
 import argparse

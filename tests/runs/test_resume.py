@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 import palimpsest
+from palimpsest.runs import checkpoint
 from palimpsest.runs.config import resolve, to_toml
 from palimpsest.runs.events import read_events
+from palimpsest.runs.identity import completed, defaults_of
+from palimpsest.runs.tables import read_experiment
 from tests.tiny import QUIET, tiny, weights
 
 STEPS, EVERY = 8, 3
@@ -192,6 +195,47 @@ def test_a_checkpoint_of_another_experiment_is_refused(tmp_path):
     with pytest.raises(
         palimpsest.RequestError, match="belong to another experiment: classifier.training.learning_rate"
     ):
+        palimpsest.resume(out, display=QUIET)
+
+
+def as_if_older(run: Path, *options: str) -> None:
+    """Take options, by dotted keys, out of what the run's checkpoints say, as if they had come later."""
+    for record in run.glob("checkpoints/*/state.json"):
+        numbers = json.loads(record.read_text())["state"]
+        for option in options:
+            *places, last = option.split(".")
+            table = numbers["experiment"]
+            for place in places:
+                table = table[place]
+            del table[last]
+        record.write_text(json.dumps({"state": numbers, "sha256": checkpoint.digest_text(json.dumps(numbers))}))
+
+
+def test_options_that_came_after_a_checkpoint_do_not_stand_in_its_way(tmp_path):
+    out, whole = tmp_path / "run", tmp_path / "whole"
+    killed(out, "generative_distillation", "step", 15)
+    as_if_older(out, "evaluation.clip", "feature_gan", "strategy.reuse")
+    palimpsest.resume(out, display=QUIET)
+    palimpsest.train(experiment(), strategy="generative_distillation", out=whole, display=QUIET)
+    assert weights(out / "models" / "task_2") == weights(whole / "models" / "task_2")
+
+
+def test_options_of_what_learns_beside_and_of_what_is_added_to_come_at_their_defaults():
+    experiment = resolve(read_experiment("digits"), "ewc", {"beside": "generative_distillation"})
+    strategy = {"name": "ewc", "passed_in": False, "beside": {"generative_replay_classifier": {"strength": 3.0}}}
+    found = completed({"strategy": strategy}, experiment)["strategy"]
+    assert found["teacher_steps"] == 2 and found["fisher_samples"] > 0
+    assert found["beside"]["generative_replay_classifier"] == {
+        **defaults_of("generative_replay_classifier"),
+        "strength": 3.0,
+    }
+
+
+def test_an_option_that_came_later_and_is_not_at_its_default_is_a_difference(tmp_path):
+    out = tmp_path / "run"
+    killed(out, "generative_distillation", "step", 15)
+    as_if_older(out, "training.average")
+    with pytest.raises(palimpsest.RequestError, match="belong to another experiment: training.average"):
         palimpsest.resume(out, display=QUIET)
 
 

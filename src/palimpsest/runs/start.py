@@ -21,7 +21,7 @@ from palimpsest.runs.display import Display
 from palimpsest.runs.drawing import samplers_of
 from palimpsest.runs.environment import describe_environment
 from palimpsest.runs.folder import RunFolder, open_folder
-from palimpsest.runs.identity import difference, identity
+from palimpsest.runs.identity import completed, difference, identity
 from palimpsest.runs.measuring import Measurer, offering
 from palimpsest.runs.recorder import Recorder
 from palimpsest.runs.tables import read_experiment
@@ -178,8 +178,7 @@ def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -
             folder.events.truncate(0)
         return {}
     numbers, tensors = read(newest)
-    if numbers["experiment"] != identity(assembly):
-        changed = difference(numbers["experiment"], identity(assembly))
+    if changed := difference(completed(numbers["experiment"], assembly.experiment), identity(assembly)):
         raise RequestError(
             f"the checkpoints in {folder.path} belong to another experiment: {changed} has changed in config.toml; "
             "change it back, or train into another folder."
