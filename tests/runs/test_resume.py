@@ -198,23 +198,31 @@ def test_a_checkpoint_of_another_experiment_is_refused(tmp_path):
         palimpsest.resume(out, display=QUIET)
 
 
-def as_if_older(run: Path, *options: str) -> None:
-    """Take options, by dotted keys, out of what the run's checkpoints say, as if they had come later."""
+def as_if_older(run: Path, *places: str) -> None:
+    """Take things, by dotted keys, out of what the run's checkpoints say, as if they had come later."""
     for record in run.glob("checkpoints/*/state.json"):
         numbers = json.loads(record.read_text())["state"]
-        for option in options:
-            *places, last = option.split(".")
-            table = numbers["experiment"]
-            for place in places:
-                table = table[place]
+        for place in places:
+            *outer, last = place.split(".")
+            table = numbers
+            for key in outer:
+                table = table[key]
             del table[last]
         record.write_text(json.dumps({"state": numbers, "sha256": checkpoint.digest_text(json.dumps(numbers))}))
+
+
+def test_a_checkpoint_of_another_form_is_refused(tmp_path):
+    out = tmp_path / "run"
+    killed(out, "generative_distillation", "step", 15)
+    as_if_older(out, "form", "seen")
+    with pytest.raises(palimpsest.RequestError, match="form 0, which another version"):
+        palimpsest.resume(out, display=QUIET)
 
 
 def test_options_that_came_after_a_checkpoint_do_not_stand_in_its_way(tmp_path):
     out, whole = tmp_path / "run", tmp_path / "whole"
     killed(out, "generative_distillation", "step", 15)
-    as_if_older(out, "evaluation.clip", "feature_gan", "strategy.reuse")
+    as_if_older(out, "experiment.evaluation.clip", "experiment.feature_gan", "experiment.strategy.reuse")
     palimpsest.resume(out, display=QUIET)
     palimpsest.train(experiment(), strategy="generative_distillation", out=whole, display=QUIET)
     assert weights(out / "models" / "task_2") == weights(whole / "models" / "task_2")
@@ -234,7 +242,7 @@ def test_options_of_what_learns_beside_and_of_what_is_added_to_come_at_their_def
 def test_an_option_that_came_later_and_is_not_at_its_default_is_a_difference(tmp_path):
     out = tmp_path / "run"
     killed(out, "generative_distillation", "step", 15)
-    as_if_older(out, "training.average")
+    as_if_older(out, "experiment.training.average")
     with pytest.raises(palimpsest.RequestError, match="belong to another experiment: training.average"):
         palimpsest.resume(out, display=QUIET)
 

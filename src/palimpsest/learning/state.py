@@ -14,12 +14,14 @@ from palimpsest.learning.work import below
 from palimpsest.streams.pictures import Pictures
 from palimpsest.targets.weights import KINDS, importance_of
 
+FORM = 1  # of what a checkpoint holds; it goes up when a checkpoint of the form before cannot be gone on with
 PLACE = ("task", "phase", "step", "trained", "seen", "task_seconds")
 
 
 def numbers_of(progress: Progress) -> dict:
     """The place and the cost, ready for JSON."""
     return {name: getattr(progress, name) for name in PLACE} | {
+        "form": FORM,
         "cost": asdict(progress.cost),
         "beside_cost": asdict(progress.beside_cost),
         "finished": [name for name, _ in progress.finished],

@@ -13,7 +13,7 @@ from palimpsest.core.errors import Interrupted, RequestError
 from palimpsest.core.stopping import stoppable
 from palimpsest.core.term import Strategy
 from palimpsest.learning.continual import continual
-from palimpsest.learning.state import restore
+from palimpsest.learning.state import FORM, restore
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.checkpoint import read
 from palimpsest.runs.config import Experiment, as_settings, changed_options, resolve, to_toml
@@ -178,6 +178,11 @@ def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -
             folder.events.truncate(0)
         return {}
     numbers, tensors = read(newest)
+    if numbers.get("form") != FORM:
+        raise RequestError(
+            f"the checkpoints in {folder.path} are of form {numbers.get('form', 0)}, which another version of palimpsest wrote, and this "
+            f"one reads form {FORM}; go on with the version that environment.json names, or train into another folder."
+        )
     if changed := difference(completed(numbers["experiment"], assembly.experiment), identity(assembly)):
         raise RequestError(
             f"the checkpoints in {folder.path} belong to another experiment: {changed} has changed in config.toml; "
