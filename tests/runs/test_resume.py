@@ -12,53 +12,10 @@ from pathlib import Path
 import pytest
 
 import palimpsest
-from palimpsest.runs import checkpoint
 from palimpsest.runs.config import resolve, to_toml
 from palimpsest.runs.events import read_events
-from palimpsest.runs.identity import completed, defaults_of
-from palimpsest.runs.tables import read_experiment
+from tests.runs.killing import STEPS, experiment, killed
 from tests.tiny import QUIET, tiny, weights
-
-STEPS, EVERY = 8, 3
-
-CHILD = """
-import json, os, signal, sys
-import palimpsest
-from palimpsest.core import files
-from palimpsest.runs import checkpoint, recorder
-from tests.tiny import QUIET
-
-out, tables, strategy, where, count = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5])
-calls = 0
-
-def die_in(module, name):
-    original = getattr(module, name)
-    def dying(*args, **kwargs):
-        global calls
-        calls += 1
-        if calls == count:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return original(*args, **kwargs)
-    setattr(module, name, dying)
-
-places = {
-    "step": (recorder.Recorder, "after_step"),
-    "checkpoint": (checkpoint, "digest"),      # weights are written, their record is not
-    "rename": (files, "flush"),                # files are written, the folder has no name yet
-    "measure": (recorder, "results_of"),
-}
-die_in(*places[where])
-palimpsest.train(tables, strategy=strategy, out=out, display=QUIET)
-"""
-
-
-def experiment() -> dict:
-    return tiny(
-        stream={"name": "digits", "tasks": 2},
-        training={"steps": STEPS, "batch": 8, "average": 0.9},
-        evaluation={"samples": 40, "steps": 2, "sheet": 4},
-        engine={"log_every": 2, "checkpoint_steps": EVERY, "checkpoint_minutes": 0},
-    )
 
 
 def outcome(run: Path) -> tuple[list[str], list[dict], list[dict]]:
@@ -83,15 +40,6 @@ def uninterrupted(tmp_path_factory):
         return made[strategy]
 
     return run
-
-
-def killed(out: Path, strategy: str, where: str, count: int) -> None:
-    """Train in another process, which kills itself at the `count`-th visit to a place."""
-    arguments = [str(out), json.dumps(experiment()), strategy, where, str(count)]
-    ended = subprocess.run(
-        [sys.executable, "-c", CHILD, *arguments], cwd=Path(__file__).parents[2], capture_output=True
-    )
-    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
 
 
 @pytest.mark.parametrize(
@@ -195,55 +143,6 @@ def test_a_checkpoint_of_another_experiment_is_refused(tmp_path):
     with pytest.raises(
         palimpsest.RequestError, match="belong to another experiment: classifier.training.learning_rate"
     ):
-        palimpsest.resume(out, display=QUIET)
-
-
-def as_if_older(run: Path, *places: str) -> None:
-    """Take things, by dotted keys, out of what the run's checkpoints say, as if they had come later."""
-    for record in run.glob("checkpoints/*/state.json"):
-        numbers = json.loads(record.read_text())["state"]
-        for place in places:
-            *outer, last = place.split(".")
-            table = numbers
-            for key in outer:
-                table = table[key]
-            del table[last]
-        record.write_text(json.dumps({"state": numbers, "sha256": checkpoint.digest_text(json.dumps(numbers))}))
-
-
-def test_a_checkpoint_of_another_form_is_refused(tmp_path):
-    out = tmp_path / "run"
-    killed(out, "generative_distillation", "step", 15)
-    as_if_older(out, "form", "seen")
-    with pytest.raises(palimpsest.RequestError, match="form 0, which another version"):
-        palimpsest.resume(out, display=QUIET)
-
-
-def test_options_that_came_after_a_checkpoint_do_not_stand_in_its_way(tmp_path):
-    out, whole = tmp_path / "run", tmp_path / "whole"
-    killed(out, "generative_distillation", "step", 15)
-    as_if_older(out, "experiment.evaluation.clip", "experiment.feature_gan", "experiment.strategy.reuse")
-    palimpsest.resume(out, display=QUIET)
-    palimpsest.train(experiment(), strategy="generative_distillation", out=whole, display=QUIET)
-    assert weights(out / "models" / "task_2") == weights(whole / "models" / "task_2")
-
-
-def test_options_of_what_learns_beside_and_of_what_is_added_to_come_at_their_defaults():
-    experiment = resolve(read_experiment("digits"), "ewc", {"beside": "generative_distillation"})
-    strategy = {"name": "ewc", "passed_in": False, "beside": {"generative_replay_classifier": {"strength": 3.0}}}
-    found = completed({"strategy": strategy}, experiment)["strategy"]
-    assert found["teacher_steps"] == 2 and found["fisher_samples"] > 0
-    assert found["beside"]["generative_replay_classifier"] == {
-        **defaults_of("generative_replay_classifier"),
-        "strength": 3.0,
-    }
-
-
-def test_an_option_that_came_later_and_is_not_at_its_default_is_a_difference(tmp_path):
-    out = tmp_path / "run"
-    killed(out, "generative_distillation", "step", 15)
-    as_if_older(out, "experiment.training.average")
-    with pytest.raises(palimpsest.RequestError, match="belong to another experiment: training.average"):
         palimpsest.resume(out, display=QUIET)
 
 
