@@ -134,3 +134,16 @@ def test_a_seed_that_would_count_twice_is_refused_naming_both_directories():
 
 def test_no_runs_are_refused():
     assert "nothing to compare" in refusal()
+
+
+def test_each_run_may_have_a_row_of_its_own():
+    runs = [a_run(seed=0), a_run("lwf", seed=0), a_run(seed=1, final={"fid": 4.0}), a_run(seed=2, finished=False)]
+    table = compare(runs, each=True)
+    assert [(row.method, row.seeds) for row in table.rows] == [
+        ("joint\nseed=0", (0,)),
+        ("lwf\nseed=0", (0,)),
+        ("joint\nseed=1", (1,)),
+        ("joint\nseed=2", (2,)),
+    ]
+    assert table.rows[2].measures["fid"] == Cell(4.0, None, 1)
+    assert [note for note in table.notes if "seeds" in note] == []

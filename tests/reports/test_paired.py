@@ -34,3 +34,10 @@ def test_runs_without_a_common_measure_are_no_pair():
 def test_without_a_common_seed_there_is_no_difference():
     with pytest.raises(RequestError, match=r"no other method has a finished run with a seed of .*joint-seed0.*\[0\]"):
         differences([a_run("joint", 0), a_run("lwf", 1)], a_run("joint", 0))
+
+
+def test_each_pair_may_have_a_row_of_its_own():
+    runs = [a_run("joint", seed, final={"fid": fid}) for seed, fid in ((0, 10.0), (1, 50.0))]
+    runs += [a_run("lwf", seed, final={"fid": fid}) for seed, fid in ((0, 6.0), (1, 44.0))]
+    rows = differences(runs, runs[0], each=True).rows
+    assert [(row.method, row.measures["fid"].mean) for row in rows] == [("lwf\nseed=0", -4.0), ("lwf\nseed=1", -6.0)]

@@ -63,6 +63,7 @@ def compare(
     against: Annotated[
         Path | None, typer.Option(help="Differences from this run's method, between runs of the same seed.")
     ] = None,
+    each: Annotated[bool, typer.Option("--each", help="Every run in a row of its own, and no means.")] = False,
     force: Force = False,
 ) -> None:
     """A table of methods × measures, mean ± standard error over seeds."""
@@ -76,10 +77,16 @@ def compare(
     from palimpsest.runs.grid import published_of
     from palimpsest.runs.tables import read_experiment
 
-    if against and published:
-        raise RequestError("--against and --published are two tables; ask for one of them.")
+    if published and (against or each):
+        raise RequestError(
+            f"--published and {'--against' if against else '--each'} are two tables; ask for one of them."
+        )
     found = [load_results(run) for run in runs]
-    compared = differences(found, load_results(against), defaults()) if against else compare(found, defaults())
+    compared = (
+        differences(found, load_results(against), defaults(), each)
+        if against
+        else compare(found, defaults(), each=each)
+    )
     if csv:
         table.write_csv(compared, csv, force=force)
     if published:

@@ -63,26 +63,32 @@ class Method:
     settings: str
 
 
-def compare(runs: Sequence[Results], defaults: Mapping[str, Mapping[str, Any]] | None = None, ddof: int = 1) -> Table:
+def compare(
+    runs: Sequence[Results],
+    defaults: Mapping[str, Mapping[str, Any]] | None = None,
+    ddof: int = 1,
+    each: bool = False,
+) -> Table:
     """The table of some runs.
 
     defaults: the options of each strategy as its signature (or the experiment) has them; options that equal them
     are not shown.  ddof: what is taken off the number of seeds in the variance, 1, or 0 as some papers have it.
+    each: every run in a row of its own, named with its seed, and no means.
     Raises RequestError for runs that must not stand in one table: different extractors or streams, or the same method
     and seed twice.
     """
     if not runs:
         raise RequestError("there is nothing to compare; give at least one run directory.")
     refuse_mixture(runs)
-    shown = Labels(defaults or {}, differing(runs), len({run.experiment for run in runs}) > 1)
-    groups: dict[Method, list[Results]] = {}
+    shown = Labels(defaults or {}, differing(runs), len({run.experiment for run in runs}) > 1, each)
+    groups: dict[tuple[Method, int | None], list[Results]] = {}
     for run in runs:
         if run.finished:
-            groups.setdefault(method(run), []).append(run)
+            groups.setdefault((method(run), run.seed if each else None), []).append(run)
     unfinished = ([run] for run in runs if not run.finished)
     rows = tuple(row(several, shown, ddof) for several in (*groups.values(), *unfinished))
-    names = in_order(name for each in rows for name in each.measures)
-    return Table(rows, tuple(names), runs[0].extractor_in_words, notes(rows, ddof))
+    names = in_order(name for line in rows for name in line.measures)
+    return Table(rows, tuple(names), runs[0].extractor_in_words, notes(rows, ddof, each))
 
 
 def refuse_mixture(runs: Sequence[Results]) -> None:
@@ -141,13 +147,14 @@ class Labels:
     defaults: Mapping[str, Mapping[str, Any]]
     settings: tuple[str, ...]
     experiments: bool
+    seeds: bool = False
 
     def of(self, run: Results) -> dict[str, Any]:
         usual = self.defaults.get(run.strategy, {})
         experiment = {"experiment": run.experiment} if self.experiments else {}
         options = {name: value for name, value in run.options.items() if name not in usual or usual[name] != value}
         settings = {name: run.settings[name] for name in self.settings if name in run.settings}
-        return {**experiment, **options, **settings}
+        return {**experiment, **options, **settings, **({"seed": run.seed} if self.seeds else {})}
 
 
 def row(several: Sequence[Results], labels: Labels, ddof: int = 1) -> Row:
@@ -192,13 +199,14 @@ def best(rows: Sequence[Row], name: str) -> float | None:
     return min(means) if entry.better == "lower" else max(means)
 
 
-def notes(rows: Sequence[Row], ddof: int) -> tuple[str, ...]:
+def notes(rows: Sequence[Row], ddof: int, each: bool = False) -> tuple[str, ...]:
     """What has to be known to read the table rightly."""
     said = []
-    if any(each.measures and len(each.seeds) > 1 for each in rows):
+    if any(line.measures and len(line.seeds) > 1 for line in rows):
         said.append(f"mean ± standard error over seeds (ddof {ddof})")
-    said.extend(other_seeds([each for each in rows if each.finished]))
-    if any(not each.finished for each in rows):
+    if not each:
+        said.extend(other_seeds([line for line in rows if line.finished]))
+    if any(not line.finished for line in rows):
         said.append("unfinished runs stand alone, with the measures after their last finished task: never averaged")
     return tuple(said)
 

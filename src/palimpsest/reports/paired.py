@@ -8,10 +8,10 @@ from palimpsest.reports.comparison import Table, compare, method
 from palimpsest.reports.results import Results
 
 
-def differences(runs: Sequence[Results], base: Results, defaults: dict | None = None) -> Table:
+def differences(runs: Sequence[Results], base: Results, defaults: dict | None = None, each: bool = False) -> Table:
     """The table of all other methods, each measure of a run less that of the base method's run with the same seed.
 
-    base: a run of the method that the others are compared with; its other seeds are among `runs`.
+    base: a run of the method that the others are compared with; its other seeds are among `runs`.  each: as in `compare`.
     Raises RequestError as `compare` does, and where no other method shares a seed with the base.
     """
     if base.path not in [run.path for run in runs]:
@@ -30,7 +30,7 @@ def differences(runs: Sequence[Results], base: Results, defaults: dict | None = 
             "compare runs of the same seeds."
         )
     said = f"differences from {base.strategy} ({base.path.name}), seed by seed; passes and times are the runs' own"
-    table = compare(paired, defaults)
+    table = compare(paired, defaults, each=each)
     return replace(table, extractor=whole.extractor, notes=(said, *table.notes))
 
 
