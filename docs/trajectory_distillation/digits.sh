@@ -31,4 +31,9 @@ study generative_distillation $gd.teacher_steps=10 $gd.reuse=10 $gd.strength=0.5
 study trajectory_distillation $td.teacher_steps=10 $td.stratified=false
 study generative_distillation $gd.teacher_steps=10 $gd.reuse=10 training.average=0.99 training.teacher_weights='"average"'
 study trajectory_distillation $td.teacher_steps=10 $td.clamp=true,false diffusion.zero_terminal_snr=false
+study generative_distillation $gd.teacher_steps=10 $gd.reuse=10 diffusion.zero_terminal_snr=false
 study lwf,experience_replay,dark_replay,gaussian_distillation,ewc,rank1_ewc
+study generative_distillation stream.tasks=10
+study generative_distillation $gd.teacher_steps=10 $gd.reuse=10 stream.tasks=10
+study trajectory_distillation $td.teacher_steps=10 $td.renoised=0,0.75 stream.tasks=10
+study trajectory_distillation $td.teacher_steps=20 $td.teacher_sampler='"fresh"' stream.tasks=10

@@ -128,6 +128,7 @@ def test_resuming_with_other_pictures_is_refused(tmp_path):
     [
         ("are for classifiers, and strategy generative_distillation", "generative_distillation", {}),
         ("none were held back", "lucir", {"stream": {"held_back": 0.0}}),
+        ("asks for 400 real pictures of each class, and [0-9]+ of", "lucir", {"synthetic": {"per_class": 400}}),
         ("the strategy distils nothing", "finetune", {"synthetic": {"losses": "distillation"}}),
         ("keeps none; choose one that does", "finetune", {"synthetic": {"source": "memory"}}),
         ("needs path, and you gave none", "lucir", {"synthetic": {"source": "recorded"}}),

@@ -126,7 +126,7 @@ class Mixing:
         return target if kind == "both" or options.losses in ("both", kind) else OnReal(target)
 
     def of_past(self, past: Past) -> Pictures:
-        """Pictures of past classes, up to so many of each."""
+        """Pictures of past classes, so many of each as were asked for."""
         if self.pictures is None:
             remembered = past.memory.pictures
             return remembered.of_classes(past.classes) if len(remembered) else remembered
@@ -142,8 +142,8 @@ def is_training_data(source: Source) -> bool:
     return isinstance(source, Data) and source.name == "data"
 
 
-def first_of_each(labels: Tensor, classes: tuple[int, ...], count: int) -> Tensor:
-    """Rows of up to `count` pictures of each class, in an order of their own that does not depend on other classes."""
+def first_of_each(labels: Tensor, classes: tuple[int, ...], count: int | None) -> Tensor:
+    """Rows of `count` pictures of each class, None for all, in an order of their own that does not depend on other classes."""
     chosen = []
     for number in classes:
         rows = (labels == number).nonzero().squeeze(1)

@@ -90,7 +90,12 @@ class SyntheticOptions(BaseModel):
     template: str = Field(
         "", description='of the prompts of text_to_image, such as "{name}"; empty: name and definition'
     )
-    per_class: int = Field(500, ge=1, description="pictures of each class (tried in the paper: 20, 100 and 500)")
+    per_class: int | None = Field(
+        None,
+        ge=1,
+        description="pictures of each class (tried in the paper: 20, 100 and 500); unset: 500, of ideal and useless all that are held "
+        "back",
+    )
     share: float = Field(0.5, gt=0, lt=1, description="of each batch (published: one half)")
     batch: Literal["split", "added", "pooled"] = Field(
         "split",

@@ -1,5 +1,6 @@
 """The synthetic pictures that an experiment asks for, before anything is trained."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from palimpsest.runs.yardstick import Yardstick
 from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.recorded import open_recorded
 from palimpsest.streams.stream import Stream
+
+PER_CLASS = 500  # of a folder or a model, where synthetic.per_class says nothing: the paper's
 
 
 def mixing_of(
@@ -49,32 +52,40 @@ def pictures_for(experiment: Experiment, stream: Stream, draw: bool) -> Pictures
     """Labelled pictures of the classes that will be past."""
     options, needed = experiment.synthetic, stream.seen(len(stream) - 1)
     if options.source in ("ideal", "useless"):
-        return held_back(stream)
+        return held_back(stream, needed, options.per_class or 0)
+    count = options.per_class or PER_CLASS
     if options.source != "recorded" and not draw:
-        pixels = torch.zeros(len(needed) * options.per_class, *stream.shape, dtype=torch.uint8)
-        labels = torch.tensor(needed).repeat_interleave(options.per_class)
+        pixels = torch.zeros(len(needed) * count, *stream.shape, dtype=torch.uint8)
+        labels = torch.tensor(needed).repeat_interleave(count)
         return Pictures(pixels, labels, stream.train.white).to(stream.train.device)
     names = {number: stream.class_names[number] for number in needed}
-    folder = Path(options.path) if options.source == "recorded" else drawn(experiment, names)
+    folder = Path(options.path) if options.source == "recorded" else drawn(experiment, names, count)
     device = stream.train.device
-    return open_recorded(folder, names, stream.shape, options.per_class, white=stream.train.white, device=device)
+    return open_recorded(folder, names, stream.shape, count, white=stream.train.white, device=device)
 
 
-def drawn(experiment: Experiment, names: Mapping[int, str]) -> Path:
+def drawn(experiment: Experiment, names: Mapping[int, str], count: int) -> Path:
     """The folder of a model's pictures of these classes, drawn now as far as they are missing."""
     options = experiment.synthetic
-    asked = {"count": options.per_class, "device": experiment.engine.device}
+    asked = {"count": count, "device": experiment.engine.device}
     asked |= {name: value for name in ("steps", "guidance") if (value := getattr(options, name)) is not None}
     by_text = {"prompts": options.prompts, "template": options.template}
     asked |= by_text if options.source == "text_to_image" else {"classes": tuple(names.values())}
     return synthesized(options.path, **asked)
 
 
-def held_back(stream: Stream) -> Pictures:
-    """Real pictures that no run of a study learns from."""
+def held_back(stream: Stream, needed: Sequence[int], count: int) -> Pictures:
+    """Real pictures that no run of a study learns from; at least `count` of each class that is needed."""
     if stream.held_back is None or not len(stream.held_back):
         raise RequestError(
             "ideal and useless pictures are real ones that no task has, and none were held back; set stream.held_back, for example 0.3."
+        )
+    there = Counter(stream.held_back.labels.tolist())
+    fewest = min(needed, key=lambda number: there[number])
+    if there[fewest] < count:
+        raise RequestError(
+            f"synthetic.per_class asks for {count} real pictures of each class, and {there[fewest]} of {stream.class_names[fewest]} "
+            "are held back; ask for fewer, leave it out for all of them, or raise stream.held_back."
         )
     return stream.held_back
 
