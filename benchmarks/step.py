@@ -25,6 +25,8 @@ from palimpsest.runs.assembly import Assembly
 METHODS = [
     Method("finetune", 1, 0),
     Method("joint", 1, 0),
+    Method("ewc", 1, 0),
+    Method("rank1_ewc", 1, 0),
     Method("experience_replay", 2, 0),
     Method("lwf", 1, 1),
     Method("dark_replay", 2, 1),

@@ -52,7 +52,9 @@ class Random:
 
     def mine(self, rows: Tensor) -> Tensor:
         """This process's rows of a tensor whose first dimension is the global batch."""
-        return rows[share(max(len(rows), self.whole), self.rank, self.world)] if self.world > 1 else rows
+        if self.world == 1:
+            return rows
+        return rows[share(max(len(rows), self.whole), self.rank, self.world)].clone()  # a slice would keep all of them
 
     def normal(self, rows: int, *shape: int) -> Tensor:
         """Standard normal float32 (rows, *shape)."""
@@ -82,8 +84,7 @@ class Together:
 
     def normal(self, rows: int, *shape: int) -> Tensor:
         """Standard normal float32 (rows, *shape), `rows` being those of all batches."""
-        # Copies, for a slice would keep the rows of all processes.
-        return torch.cat([one.normal(rows // len(self.each), *shape).clone() for one in self.each])
+        return torch.cat([one.normal(rows // len(self.each), *shape) for one in self.each])
 
     def uniform(self, rows: int) -> Tensor:
         """Uniform in [0, 1), float32 (rows,)."""

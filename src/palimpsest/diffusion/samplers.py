@@ -81,6 +81,9 @@ def halfway(
     return x
 
 
+COPIES = 8  # of a picture, at the highest while it is drawn: x, ε, x̂₀, noise, products
+COPIES_OF_OTHERS = 16  # diffusers' schedulers of several steps remember more
+
 SAMPLERS: dict[str, Callable[..., Tensor]] = {
     "ddim": ddim,
     "ddpm": ddpm,
@@ -142,6 +145,11 @@ class Sampler:
             raise RequestError(f"eta is {self.eta}, and it goes from 0 (no noise added) to 1 (as much as DDPM).")
         if self.eta and self.name != "ddim":
             raise RequestError(f'eta is an option of ddim, and the sampler is "{self.name}"; leave eta at 0.')
+
+    @property
+    def copies(self) -> int:
+        """How many pictures' memory the drawing of one takes at the highest, beside the network's activations."""
+        return COPIES if self.name in ("ddim", "ddpm") else COPIES_OF_OTHERS
 
     @property
     def draws_by_row(self) -> bool:

@@ -20,7 +20,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.files import megabytes
 from palimpsest.core.random import Numbers, Together
 
-FLOAT = 4  # bytes
+FLOAT, INDEX = 4, 8  # bytes
 
 
 class DrawnAhead(Protocol):
@@ -112,27 +112,48 @@ def lowered(ahead: Ahead, device: torch.device | str) -> AbstractContextManager:
     return torch.autocast(torch.device(device).type, torch.bfloat16) if own else nullcontext()
 
 
+def bytes_for(source: DrawnAhead, batch: Batch, periods: int) -> int:
+    """What samples take at the highest while `periods` are drawn at once, beside a window of others that are held.
+
+    Noise is drawn for the rows of all processes, period by period, before each keeps its own.
+    """
+    here, picture = rows_of_one(batch), FLOAT * math.prod(source.denoiser.shape)
+    held = source.window * (picture + 3 * INDEX * source.period)  # with the order in which they are used
+    of_all = batch.rows * picture if batch.world > 1 else 0
+    return here * (held + periods * source.row_bytes) + of_all
+
+
+def rows_of_one(batch: Batch) -> int:
+    """The most rows of a batch that any process has."""
+    return math.ceil(batch.rows / batch.world)
+
+
 def at_once(source: DrawnAhead, batch: Batch) -> int:
     """How many periods are drawn in one batch: as many as the device likes, and as the memory holds.
 
     Raises RequestError where not even one fits into the memory.
     """
-    here = math.ceil(batch.rows / batch.world)
-    fitting = batch.ahead.memory / (here * source.row_bytes)
-    if fitting < 1:
+    memory, least, here = batch.ahead.memory, bytes_for(source, batch, 1), rows_of_one(batch)
+    if least > memory:
         raise RequestError(
-            f"drawing {source.name} for a batch of {here} takes {megabytes(here * source.row_bytes)}, and "
-            f"engine.dream_memory is {megabytes(batch.ahead.memory)}; raise it, or lower teacher_steps or training.batch."
+            f"drawing {source.name} for a batch of {here} takes {megabytes(least)}, and engine.dream_memory is "
+            f"{megabytes(memory)}; raise it, or lower teacher_steps or training.batch."
         )
     live = any(parameter.requires_grad for parameter in source.denoiser.parameters())
     if live or not source.together:  # what reads a student in training is not drawn ahead
         return 1
-    return max(min(batch.ahead.rows // here, math.floor(min(fitting, 2**31))), 1)
+    fitting = min(memory - bytes_for(source, batch, 0), 2**62) // (here * source.row_bytes)
+    return max(min(batch.ahead.rows // here, int(fitting)), 1)
 
 
 def draws_ahead(source: object) -> bool:
     """Whether a source draws ahead."""
     return isinstance(getattr(source, "stock", None), Stock)
+
+
+def ahead_bytes(source: object, batch: Batch) -> int:
+    """What a source's samples take at the highest while they are drawn ahead; 0 for other sources."""
+    return bytes_for(source, batch, at_once(source, batch)) if draws_ahead(source) else 0
 
 
 def chunk_steps(source: object, batch: Batch) -> int:
@@ -172,13 +193,24 @@ class Stock:
         asked = getattr(source, "asked", (source.denoiser,))
         passes = [network.passes for network in asked]
         with lowered(chunk.batch.ahead, chunk.batch.device):
-            parts = [source.imagine(part) for part in chunk.parts(at_once(source, chunk.batch))]
-        self.items = parts[0] if len(parts) == 1 else tuple(map(torch.cat, zip(*parts, strict=True)))
+            for part in chunk.parts(at_once(source, chunk.batch)):
+                self.keep(source.imagine(part), part.numbers, chunk.numbers)
         self.order = source.order(chunk, self.items[0])
         if chunk.step:  # a run that goes on inside a chunk draws it again, and has paid for it before
             for network, before in zip(asked, passes, strict=True):
                 network.passes = before
         self.place = chunk.place
+
+    def keep(self, made: tuple[Tensor, ...], part: range, whole: range) -> None:
+        """Put the items of some periods where they belong in the chunk; all of them, made at once, are kept as they are."""
+        if len(part) == len(whole):
+            self.items = made
+            return
+        each = len(made[0]) // len(part)  # items of a period
+        self.items = self.items or tuple(kind.new_empty(each * len(whole), *kind.shape[1:]) for kind in made)
+        first = each * (part.start - whole.start)
+        for kept, kind in zip(self.items, made, strict=True):
+            kept[first : first + len(kind)] = kind
 
 
 def in_turn(chunk: Chunk, items: Tensor) -> Tensor:

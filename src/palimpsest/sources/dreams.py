@@ -14,11 +14,10 @@ from palimpsest.core.random import Numbers
 from palimpsest.core.term import IMAGES, LABELS, NOISED, TRUE_NOISE
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.guidance import Guide
-from palimpsest.diffusion.samplers import Sampler, check_steps, halfway
+from palimpsest.diffusion.samplers import COPIES, Sampler, check_steps, halfway
 from palimpsest.sources.ahead import FLOAT, Chunk, Stock, in_turn
 
 WINDOW = 8  # reused dreams that a row of the batch chooses from
-COPIES = 8  # of a picture, at the highest while it is drawn: x, ε, x̂₀, noise, products
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Dreams:
 
     @property
     def row_bytes(self) -> int:
-        return COPIES * FLOAT * math.prod(self.denoiser.shape)
+        return self.sampler.copies * FLOAT * math.prod(self.denoiser.shape)
 
     @torch.no_grad()
     def draw(self, batch: Batch) -> Images:

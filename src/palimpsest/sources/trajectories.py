@@ -17,6 +17,7 @@ from palimpsest.diffusion.samplers import check_steps
 from palimpsest.diffusion.trajectories import Point, levels_of, spread_times, stratified_times, trajectory
 from palimpsest.sources.ahead import FLOAT, Chunk, Stock
 
+SOLVER = 6  # copies of a picture that a path takes beside its points while it goes on
 MOST = 0.95  # share of the inputs that may be noised anew
 
 
@@ -88,7 +89,7 @@ class Trajectories:
     @property
     def row_bytes(self) -> int:
         input_and_answer, copies = 2, 2  # the second copy while they are put in order
-        return input_and_answer * copies * FLOAT * math.prod(self.denoiser.shape) * self.period
+        return (input_and_answer * copies * self.period + SOLVER) * FLOAT * math.prod(self.denoiser.shape)
 
     @torch.no_grad()
     def draw(self, batch: Batch) -> Noised:

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Joint models, their ablations and their peers on digits (docs/results.md): joint_models.sh RUNS [SEEDS]
+# What is in RUNS already is not run again. Two to seven minutes a run.
+set -euo pipefail
+runs=$1 seeds=${2:-0,1,2}
+
+study() { # EXPERIMENT STRATEGIES [KEY=VALUE]...
+    local experiment=$1 strategies=$2 sets=() each
+    shift 2
+    for each in "$@"; do sets+=(--set "$each"); done
+    palimpsest study "$experiment" --seeds "$seeds" --strategies "$strategies" --jobs "${JOBS:-2}" --out "$runs" "${sets[@]}"
+}
+
+study digits jdcl,dgr_diffusion
+study digits finetune,joint learner=classifier
+study digits jdcl joint.body=cnn
+study digits jdcl strategy.jdcl.distil=none,noise,classes
+study digits jdcl strategy.jdcl.two_stage=false
+study digits jdcl strategy.jdcl.warm_up=0
+study digits ddgr,guide,gfr
+study digits jdcl stream.labels=4
+study digits nncsl stream.labels=4 strategy.nncsl.memory_size=10,40 classifier.training.steps=300
+study digits joint stream.labels=4 learner=classifier
+study digits ewc,rank1_ewc,finetune classifier.strategy=none
+study self_training self_training strategy.self_training.distil=false,true
+study self_training self_training joint.body=cnn
