@@ -6,8 +6,11 @@ import pytest
 
 import palimpsest
 from palimpsest.core.errors import RequestError
-from tests.learning.test_jdcl_runs import learnt, train
-from tests.tiny import QUIET, interrupted_after, same
+from palimpsest.learning.continual import open_task
+from palimpsest.runs.assembly import assemble
+from palimpsest.runs.config import resolve
+from tests.learning.test_jdcl_runs import HEAD, learnt, train
+from tests.tiny import QUIET, interrupted_after, same, tiny
 
 FEW = {
     "sections": {
@@ -30,6 +33,23 @@ def test_with_few_labels_the_local_phase_learns_from_all_pictures(tmp_path):
     again = palimpsest.resume(tmp_path / "again", display=QUIET)
     assert same(learnt(run), learnt(again))
     assert run.results["cost"]["student_passes"] == again.results["cost"]["student_passes"]
+
+
+def test_dreams_are_seen_as_pictures_are_whose_classes_are_all_known():
+    """The weaker view is that of the few labels alone (reference, 1.8)."""
+    words = {"noise": ["flip"], "logits": ["padded_crop 1"], "strong": ["padded_crop 1", "cutout 4"]}
+    sections = FEW["sections"] | {"augmentation": words}
+    found = {}
+    for labels in (0, 4):
+        stream = sections["stream"] | {"labels": labels}
+        tables = tiny(**HEAD | sections | {"stream": stream}, training={"steps": 6, "average": 0.9})
+        assembly = assemble(resolve(tables, "jdcl", {"teacher_steps": 2}))
+        found[labels] = dict(open_task(assembly.plan, assembly.progress, assembly.stream.tasks[0]).views)
+    assert {head: view.words for head, view in found[4].items()} == {
+        "noise": ("flip",),
+        "logits": ("padded_crop 1", "cutout 4"),
+    }
+    assert found[0]["logits"].words == ("padded_crop 1",)
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,14 @@ def test_what_is_distilled_can_be_chosen(distil, heads):
     assert {name.rpartition("teacher.")[2] for name in weights_of(phase) if "teacher." in name} == heads
 
 
+@pytest.mark.parametrize(("distil", "noise", "classes"), [("noise", 0.01, 1), ("classes", 1, 0.01), ("none", 1, 1)])
+def test_what_no_teacher_says_is_learnt_from_the_truth_at_its_full_weight(distil, noise, classes):
+    _, phase = phases(frozen(a_joint_model(1)), distil=distil, warm_up=0.0, alpha=0.1)
+    found = weights_of(phase)
+    assert sum(weight for name, weight in found.items() if name.endswith("true_noise")) == pytest.approx(noise)
+    assert sum(weight for name, weight in found.items() if name.endswith("label")) == pytest.approx(0.1 * classes)
+
+
 def test_who_teaches_dreams_and_labels():
     past = Teacher(a_joint_model(1), averaged=a_joint_model(2))
     _, _, phase = phases(past, dreaming="average", labelling="raw", teaching="average")

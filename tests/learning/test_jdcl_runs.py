@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 import palimpsest
 from palimpsest.core.errors import RequestError
@@ -16,9 +17,9 @@ QUICK = {"strategy": "jdcl", "alpha": 0.1, "per_class": 6, "teacher_steps": 2, "
 
 
 def train(place, **options):
-    training = {"steps": 6, "average": 0.9}
-    tables = tiny(**HEAD | options.pop("sections", {}), training=training)
-    return palimpsest.train(tables, out=place, display=QUIET, **QUICK | options)
+    sections = {"training": {"steps": 6, "average": 0.9}} | options.pop("sections", {})
+    options = {name: value for name, value in (QUICK | options).items() if value is not None}
+    return palimpsest.train(tiny(**HEAD | sections), out=place, display=QUIET, **options)
 
 
 def learnt(run, task: int = 2) -> Joint:
@@ -100,6 +101,14 @@ def test_without_a_single_dream_of_the_wanted_classes_it_goes_on_with_the_others
     assert run.results["finished"]
 
 
+def test_what_was_dreamt_is_kept_where_nobody_looks_at_it(whole):
+    """No evaluator, and so no purity."""
+    entries = {each["source"]: each for each in whole.results["tasks"][1]["replay"]}
+    assert entries.keys() == {"dreams of old classes", "dreams of new classes"}
+    assert all(each["drawn"] > 0 and "purity" not in each for each in entries.values())
+    assert "replay" not in whole.results["tasks"][0]
+
+
 def test_from_new_weights_or_from_the_past(tmp_path):
     runs = [train(tmp_path / init, local_init=init) for init in ("global", "scratch")]
     assert same(learnt(runs[0], 1), learnt(runs[1], 1)) and not same(learnt(runs[0]), learnt(runs[1]))
@@ -116,6 +125,11 @@ def test_from_new_weights_or_from_the_past(tmp_path):
         ({"per_class": 0}, "0 pictures a class"),
         ({"refresh": -1}, "every -1 steps"),
         ({"teacher_steps": 500}, "500"),
+        ({"most": float("inf")}, 'most of strategy jdcl is of kind float, and was given "inf"'),
+        ({"per_class": 10**12}, "take .* MB, and the cpu has .* MB; lower per_class"),
+        ({"sections": {"augmentation": {"noise": ["padded_crop 9"]}}}, "padded_crop 9 was asked of pictures of 8×8"),
+        ({"sections": {"augmentation": {"strong": ["cutout 16"]}}}, "cutout 16 was asked of pictures of 8×8"),
+        ({"sections": {"training": {"average": 0.9, "teacher_weights": "average"}}}, "says itself which weights dream"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_written(options, sentence, tmp_path):
@@ -124,7 +138,29 @@ def test_wrong_options_are_refused_before_anything_is_written(options, sentence,
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("options", [{"two_stage": False}, {"distil": "none", "beta": 1.0}])
+def test_a_folder_without_classes_is_nothing_to_learn_classes_from(tmp_path):
+    pictures = tmp_path / "loose"
+    pictures.mkdir()
+    for number in range(4):
+        Image.new("L", (8, 8), 60 * number).save(pictures / f"{number}.png")
+    stream = {"name": "loose", "path": str(pictures), "tasks": 1, "size": 8, "channels": 1}
+    with pytest.raises(RequestError, match="jdcl learns classes, and all pictures of .* are of one; give labels"):
+        train(tmp_path / "run", sections={"stream": stream})
+    assert not (tmp_path / "run").exists()
+    assert train(tmp_path / "run", sections={"stream": stream}, **dict.fromkeys(QUICK) | {"strategy": "finetune"})
+
+
+def test_a_part_of_a_batch_in_a_task_in_the_middle_may_not_be_empty(tmp_path):
+    """Of two rows one old class beside five new ones has none, and two old ones beside one new have."""
+    stream = {"name": "digits", "tasks": [[0], [1, 2, 3, 4, 5], [6, 7, 8, 9]]}
+    with pytest.raises(RequestError, match="of a batch of 2, its share of 0.167 is no row at all"):
+        train(tmp_path / "run", sections={"stream": stream, "training": {"steps": 2, "batch": 2, "average": 0.9}})
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "options", [{"two_stage": False}, {"two_stage": False, "soft_labels": True}, {"distil": "none"}]
+)
 def test_each_ablation_runs(options, tmp_path):
     assert train(tmp_path / "run", **options).results["finished"]
 

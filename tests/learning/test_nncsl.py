@@ -3,6 +3,8 @@
 import json
 
 import palimpsest
+from palimpsest.runs.assembly import assemble
+from palimpsest.runs.config import resolve
 from palimpsest.runs.models import open_learners
 from tests.tiny import QUIET, interrupted_after, same, tiny
 
@@ -37,3 +39,7 @@ def test_an_epoch_is_one_of_all_pictures(tmp_path):
     run = palimpsest.train(tables, strategy="nncsl", memory_size=4, out=tmp_path / "run", display=QUIET)
     events = map(json.loads, (run.path / "events.jsonl").read_text().splitlines())
     assert 15 < max(event["step"] for event in events if event["event"] == "step") < 25
+
+
+def test_its_buffer_has_as_many_of_each_class():
+    assert assemble(resolve(tiny(), "nncsl")).progress.past.keeping.selection == "random"

@@ -124,6 +124,7 @@ def test_joint_models_are_as_published(name):
     assert row.accuracy == (accuracy,) and experiment.training.steps == local
     options = experiment.all_options_of("jdcl")
     assert (options["global_steps"], options["local_init"], options["alpha"]) == (whole, init, 0.001)
+    assert round(options["warm_up"] * whole) == pytest.approx(10_000, abs=2)
     classes = [str(number) for number in range(10 if "cifar10_" in name + "_" and "100" not in name else 100)]
     size, channels = experiment.stream.size, experiment.stream.channels
     with torch.device("meta"):

@@ -151,7 +151,7 @@ def test_two_processes_draw_the_parts_of_one():
 
 
 def test_what_cannot_be_is_refused():
-    for wrong in ({"count": 0}, {"most": 0.5}, {"confidence": 1.0}):
+    for wrong in ({"count": 0}, {"most": 0.5}, {"most": float("inf")}, {"most": float("nan")}, {"confidence": 1.0}):
         with pytest.raises(RequestError, match="give 1 or more, 1 or more, and from 0 to less than 1"):
             a_pool(**wrong)
     with pytest.raises(RequestError, match="steps"):

@@ -87,13 +87,14 @@ Flow = TypeVar("Flow", Images, Noised)
 
 
 def concatenate(parts: Sequence[Flow]) -> Flow:
-    """One batch from several. A field that only some of the parts have is dropped, for a network needs it of all."""
+    """One batch from several. A field that only some of the parts have, or in another form (labels as numbers here and as probabilities
+    there), is dropped, for a network needs it of all."""
     if len(parts) == 1:
         return parts[0]
     joined = {}
     for name in (f.name for f in fields(parts[0])):
         values = [getattr(part, name) for part in parts]
-        if all(isinstance(value, Tensor) for value in values):
+        if all(isinstance(value, Tensor) for value in values) and len({value.ndim for value in values}) == 1:
             joined[name] = torch.cat(values)
     return type(parts[0])(**joined, total=sum(part.total for part in parts))
 

@@ -106,6 +106,13 @@ class Machine:
 
         return torch.cat(gather_object([mine.cpu()])).to(self.device)
 
+    @property
+    def memory(self) -> int:
+        """Bytes that the device has in all."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_properties(self.device).total_memory
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
     def peak_memory(self) -> int:
         """Bytes at the highest so far: of the device's memory on a GPU, of the process elsewhere."""
         if self.device.type == "cuda":

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from palimpsest.core.images import WEAK
 from palimpsest.core.term import Target
 from palimpsest.learning.growing import Met
 from palimpsest.learning.imprinting import Imprinted
 from palimpsest.learning.teacher import Teacher
 from palimpsest.sources import Data, Gaussian, Unlabelled
+from palimpsest.sources.augment import Augmentation
 from palimpsest.targets import label, true_noise
 
 TRUTH: Mapping[str, Target] = {"noise": true_noise, "logits": label}
@@ -36,6 +38,12 @@ class Now:
     def without_labels(self) -> Unlabelled:
         """All its pictures without labels, also where all of them have one."""
         return self.unlabelled or Unlabelled(replace(self.data, name="unlabelled"))
+
+    @property
+    def views(self) -> tuple[tuple[str, Augmentation], ...]:
+        """How pictures are shown whose classes are all known: the stronger view, where that of few labels is a weaker one."""
+        shown = self.data if self.unlabelled is None else self.unlabelled.data
+        return tuple((head, view) for head, view in shown.views if head != WEAK)
 
     def close(self) -> None:
         """The task has ended, and nobody may read its pictures any more."""

@@ -96,8 +96,10 @@ def share_maps(method: Method) -> Iterator[Heat]:
 
 
 def times_due(entry: Mapping[str, Any], name: str, due: Sequence[str]) -> float | None:
-    """1 where a class that is due has its equal share."""
-    share = (entry.get("shares") or {}).get(name, 0.0)
+    """1 where a class that is due has its equal share; None where nobody looked."""
+    if not entry.get("shares"):
+        return None
+    share = entry["shares"].get(name, 0.0)
     return share * len(due) if name in due and is_number(share) else None
 
 

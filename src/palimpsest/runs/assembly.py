@@ -1,34 +1,38 @@
 """From an experiment to the things that a run is made of. Nothing is written here."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from torch import nn
 
-from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError, unknown
-from palimpsest.core.term import Phase, Strategy
+from palimpsest.core.term import Strategy
 from palimpsest.diffusion.process import make_process
 from palimpsest.diffusion.schedulers import export_scheduler
-from palimpsest.learning.continual import STRONG, check_length, open_task
+from palimpsest.learning.continual import STRONG
 from palimpsest.learning.course import Course
 from palimpsest.learning.devices import Machine, ahead_for, find_machine
 from palimpsest.learning.past import Past
 from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
-from palimpsest.learning.teacher import Teacher, frozen
+from palimpsest.learning.teacher import frozen
 from palimpsest.models.options import CLASSIFIERS
 from palimpsest.models.pipelines import Pipeline, open_pipeline
-from palimpsest.runs.checks import check_alone, check_memory, check_rows, check_untold
+from palimpsest.runs.checks import (
+    check_classes,
+    check_untold,
+    check_views,
+    check_weights,
+)
 from palimpsest.runs.config import Experiment, strategy_beside
 from palimpsest.runs.growing import taught_new_classes
 from palimpsest.runs.learners import BUILDERS, build_learner, build_learners
+from palimpsest.runs.rehearsal import rehearse
 from palimpsest.runs.synthetic import mixing_of
 from palimpsest.runs.trackers import check_tracker
 from palimpsest.sources import Keeping, Memory
-from palimpsest.sources.ahead import chunk_steps
 from palimpsest.sources.augment import Augmentation
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
@@ -97,16 +101,23 @@ def assemble(
         )
     check_untold(experiment, names, given[0] if given else None)
     built = build_learners(names, experiment, stream, teachers)
+    check_classes(
+        stream,
+        function.__name__,
+        {name: learner for name, learner in built.items() if name != "classifier" or not beside},
+    )
     mixing = mixing_of(experiment, stream, names, courses[-1].keeps, draw)
     courses[-1] = replace(courses[-1], mixing=mixing)
     learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
     past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
     views = {head: Augmentation(tuple(words)) for head, words in experiment.augmentation.items()}
+    check_views([*views.values(), Augmentation(experiment.synthetic.augmentation or ())], stream.shape)
     own_views = tuple((head, view) for head, view in views.items() if head != STRONG)
     past = replace(past, classes=stream.before, remembered=replace(past.remembered, views=own_views))
     own = {"feature_gan": experiment.feature_gan.training}
     own |= dict.fromkeys(CLASSIFIERS, experiment.classifier.training)
     training = dict.fromkeys(learners, experiment.training) | own
+    check_weights(training, courses[-1].keeps, function.__name__)
     build = partial(build_learner, experiment=experiment, stream=stream)
     plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build, views)
     progress = Progress(learners, past, machine, beside="classifier" if beside else "")
@@ -170,53 +181,3 @@ def first_past(
 def keeping_of(options: Mapping[str, object]) -> Keeping:
     """How a strategy's options say that pictures are kept."""
     return Keeping(options["memory_size"], options.get("per_class", 0), options.get("selection", "by_task"))
-
-
-def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
-    """Ask the strategy for its phases as in the first task and the last, so that what is wrong is known before a run begins."""
-    task, last, machine = plan.stream.tasks[0], plan.stream.tasks[-1], progress.machine
-    teachers = {name: Teacher(learner) for name, learner in progress.learners.items()}
-    before = plan.stream.tasks[:-1] or (task,)
-    classes = tuple(number for each in before for number in each.classes)
-    later = replace(past.unseeing, count=past.count + len(before), classes=past.classes + classes, teachers=teachers)
-    if "memory" in past.keeps:
-        check_memory(plan, progress, past)
-        later = replace(later, remembered=past.keeping.after(past.remembered, task.told, ("rehearsal",)))
-    for behind, present in ((past, task), (later.with_everything([task.told]), last)):
-        now = open_task(plan, replace(progress, past=behind), present)
-        for course in plan.courses:
-            for phase in rehearsed(course.phases(now, behind), teachers, now.k):
-                check_length(phase, plan.training[phase.learner], now.k)
-                rows = plan.training[phase.learner].batch
-                batch = Batch(rows, address=(0,), ahead=machine.ahead, world=machine.world)
-                for term in phase.present:
-                    check_alone(term, machine)
-                    check_rows(term, batch)
-                    chunk_steps(term.source, batch)  # refuses what does not fit into memory
-        now.close()
-
-
-def rehearsed(made: Phase | Generator, teachers: Mapping[str, Teacher], k: int) -> Iterator[Phase]:
-    """The phases that a strategy asks for. What is no phase, a phase without terms, or of no learner, is refused."""
-    phase = next(made, None) if isinstance(made, Generator) else made
-    while True:
-        if not isinstance(phase, Phase):
-            raise RequestError(f"a strategy returns a Phase or yields Phases, and this one gave {phase!r}.")
-        if not phase.present:
-            raise RequestError(
-                f'the strategy has nothing to learn from: its phase "{phase.name}" has no terms at k = {k}.'
-            )
-        if all(term.every > 1 for term in phase.present):
-            raise RequestError(
-                f'the terms of phase "{phase.name}" count in some steps only, and in others there is nothing to learn from; let '
-                "one of them count in every step."
-            )
-        if phase.learner not in teachers:
-            raise unknown("learner of a phase", phase.learner, teachers)
-        yield phase
-        try:
-            phase = made.send(teachers[phase.learner]) if isinstance(made, Generator) else None
-        except StopIteration:
-            return
-        if phase is None and not isinstance(made, Generator):
-            return

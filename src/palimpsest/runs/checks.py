@@ -1,18 +1,26 @@
 """What can be known to be wrong before a run begins."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import torch
+from torch import nn
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
+from palimpsest.core.files import megabytes
 from palimpsest.core.term import Term
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.learning.devices import Machine
+from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.past import Past
 from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.remembering import classifier_of
 from palimpsest.runs.config import Experiment
-from palimpsest.sources import Part
+from palimpsest.sources import Part, Pool
+from palimpsest.sources.augment import Augmentation
+from palimpsest.streams.stream import Stream
 
 
 def check_memory(plan: Plan, progress: Progress, past: Past) -> None:
@@ -49,6 +57,44 @@ def check_alone(term: Term, machine: Machine) -> None:
     """Refuse, among several processes, a source that has to be drawn by one."""
     if machine.world > 1 and getattr(term.source, "alone", False):
         raise RequestError(f"{term.name} is not for several processes; start one, without torchrun.")
+
+
+def check_quota(term: Term, machine: Machine) -> None:
+    """Refuse a pool of more dreams than the device has memory for."""
+    source = term.source.source if isinstance(term.source, Part) else term.source
+    if not isinstance(source, Pool):
+        return
+    size = source.wanted * math.prod(source.dreamer.shape)
+    if size > machine.memory:
+        raise RequestError(
+            f"{source.name}: {source.count:,} pictures of each of {len(source.classes)} classes take {megabytes(size)}, and the "
+            f"{machine.device.type} has {megabytes(machine.memory)}; lower per_class."
+        )
+
+
+def check_classes(stream: Stream, strategy: str, learners: Mapping[str, nn.Module]) -> None:
+    """Refuse to learn classes from a stream that has a single one, as a folder of loose pictures has."""
+    known = {number for task in stream for number in task.classes} | set(stream.before)
+    if len(known) == 1 and any("logits" in learner.heads for learner in learners.values()):
+        raise RequestError(
+            f"strategy {strategy} learns classes, and all pictures of {stream.name} are of one; give labels: one folder a class, or "
+            "a label column."
+        )
+
+
+def check_weights(training: Mapping[str, TrainingOptions], keeps: Collection[str], strategy: str) -> None:
+    """Refuse to choose the weights of teachers twice."""
+    if "average" in keeps and any(options.teacher_weights == "average" for options in training.values()):
+        raise RequestError(
+            f'training.teacher_weights is "average", and strategy {strategy} says itself which weights dream, label and teach; leave it '
+            'at "raw".'
+        )
+
+
+def check_views(views: Iterable[Augmentation], shape: tuple[int, int, int]) -> None:
+    """Refuse an augmentation that does not fit pictures of this shape (C, H, W)."""
+    for view in views:
+        view(torch.zeros(1, *shape), 1, Batch(1, address=("check", 0)).random)
 
 
 def check_rows(term: Term, batch: Batch) -> None:

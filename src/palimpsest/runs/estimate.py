@@ -28,6 +28,7 @@ class Estimate:
     """What a run would cost. passes as in results.json; flops of all passes; seconds of training and of evaluation.
 
     classifier_passes, classifier_seconds: of the classifier beside the generator, counted apart.
+    ahead_bytes: of memory_bytes, what one source's samples take while they are drawn ahead, at the most.
     """
 
     experiment: str
@@ -39,6 +40,7 @@ class Estimate:
     classifier_passes: float
     flops: float
     memory_bytes: int
+    ahead_bytes: int
     training_seconds: float
     classifier_seconds: float
     evaluation_seconds: float
@@ -59,12 +61,15 @@ class Estimate:
             "classifier beside it": f"{self.classifier_passes:,.0f} pictures, {in_hours(self.classifier_seconds)}",
             "FLOPs of all passes": f"{self.flops:.3g}",
             "peak memory": megabytes(self.memory_bytes),
+            "samples drawn ahead": f"{megabytes(self.ahead_bytes)} of it",
             "training": in_hours(self.training_seconds),
             "evaluation": in_hours(self.evaluation_seconds),
             "all": f"{self.hours:.3f} h",
         }
         if not self.classifier_seconds:
             del rows["classifier beside it"]
+        if not self.ahead_bytes:
+            del rows["samples drawn ahead"]
         for name, value in rows.items():
             made.add_row(name, value)
         return made
@@ -119,6 +124,7 @@ def estimate_cost(assembly: Assembly) -> Estimate:
         classifier_passes=beside.student_passes + beside.teacher_passes,
         flops=flops_of(stretches, progress.learners),
         memory_bytes=progress.machine.peak_memory(),
+        ahead_bytes=max(each.ahead for each in stretches),
         training_seconds=own.seconds,
         classifier_seconds=beside.seconds,
         evaluation_seconds=evaluation_seconds(assembly),
@@ -147,11 +153,17 @@ class Total:
 
 
 def flops_of(stretches: list[Stretch], learners: Mapping[str, nn.Module]) -> float:
-    """Floating point operations of all passes. A teacher's are taken for the generator's, which is the dearer one."""
-    flops = {name: flops_of_pass(learner) for name, learner in learners.items()}
+    """Floating point operations of all passes. A teacher's are taken for the generator's, which is the dearer one.
+
+    Networks that are shown no pictures, such as a generator of features, count none.
+    """
+    flops = {
+        name: flops_of_pass(learner) for name, learner in learners.items() if {"noise", "logits"} & {*learner.heads}
+    }
     teacher = max(flops.values())
     return sum(
-        each.steps * (each.student_passes * flops[each.learner] + each.teacher_passes * teacher) for each in stretches
+        each.steps * (each.student_passes * flops.get(each.learner, 0) + each.teacher_passes * teacher)
+        for each in stretches
     )
 
 

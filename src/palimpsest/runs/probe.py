@@ -13,7 +13,7 @@ from palimpsest.learning.continual import learn, open_task
 from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
 from palimpsest.sources import Pool
-from palimpsest.sources.ahead import chunk_steps
+from palimpsest.sources.ahead import ahead_bytes, chunk_steps
 from palimpsest.streams.stream import Task
 
 WARM_UP = 2  # steps that are not counted
@@ -28,6 +28,7 @@ class Stretch:
 
     learns: False where its steps are batches of dreams.  every: steps of the descent after which these are dreamt anew; 0: never.
     chunk: steps between two drawings ahead. Only whole chunks are counted, so that each drawing counts as often as in a run.
+    ahead: bytes that one source's samples take while they are drawn ahead, of the source that takes most.
     times: when it began, and when each step ended.
     """
 
@@ -37,6 +38,7 @@ class Stretch:
     chunk: int = 1
     learns: bool = True
     every: int = 0
+    ahead: int = 0
     times: list[float] = field(default_factory=list)
     student_passes: float = 0.0
     teacher_passes: float = 0.0
@@ -86,8 +88,10 @@ class Probe:
                 dreams.steps, dreams.every = dreams.steps * math.ceil(descent.total / dreams.every), 0
         batch = Batch(descent.options.batch, steps=steps, ahead=machine.ahead, world=machine.world)
         chunk = math.lcm(*(chunk_steps(term.source, batch) for term in phase.present)) if steps else 1
-        self.stretches.append(Stretch(phase.learner, self.progress.is_beside, steps, min(chunk, max(steps, 1))))
-        self.stretches[-1].times.append(time.perf_counter())
+        made = Stretch(phase.learner, self.progress.is_beside, steps, min(chunk, max(steps, 1)))
+        made.ahead = max(ahead_bytes(term.source, batch) for term in phase.present)
+        made.times.append(time.perf_counter())
+        self.stretches.append(made)
 
     def after_step(self, pictures: int) -> None:
         stretch, last = self.stretches[-1], self.progress.step == self.progress.steps

@@ -22,6 +22,7 @@ from palimpsest.runs.found import Found
 from palimpsest.runs.identity import identity
 from palimpsest.runs.keeping import keep_task
 from palimpsest.runs.measuring import Measurer
+from palimpsest.runs.replayed import Replayed
 from palimpsest.runs.synthetic import gap_of
 from palimpsest.runs.trackers import Tracker, scalars_of
 from palimpsest.sources import Pool
@@ -51,7 +52,7 @@ class Recorder:
         self.progress, self.machine = assembly.progress, assembly.machine
         self.engine = assembly.experiment.engine
         self.tasks: list[dict] = []
-        self.replayed: list[dict] = []
+        self.replayed = Replayed()
         self.pictures, self.saved_at = 0, time.monotonic()
         self.mark = self.logged_at = time.monotonic()
 
@@ -72,29 +73,26 @@ class Recorder:
     def look_at_replay(self, phase: Phase) -> None:
         """See what the phase replays; a teacher that is frozen dreams alike from its first step to its last."""
         progress = self.progress
-        if progress.phase == 0:
-            self.replayed = []
         for source in {term.source.name: term.source for term in phase.present}.values():
             if not getattr(source, "is_synthetic", False):
                 continue
             address = (self.assembly.plan.seed, progress.task, phase.learner, "replay", 0)
             due = getattr(source, "classes", ()) or tuple(dict.fromkeys(progress.past.classes))
-            seen = self.measurer.of_replay(source, due, address)
-            if seen:
-                self.report_replay(
-                    {"source": source.name, "learner": phase.learner, **seen, **getattr(source, "record", {})}
-                )
+            if seen := self.measurer.of_replay(source, due, address):
+                entry = self.replayed.entry(source.name, phase.learner)
+                entry |= seen
+                self.write("replay", **entry)
+                self.warn_of_starving(entry, len(due))
         taken([*progress.learners.values(), *progress.teachers])  # looking is not training: these passes do not count
 
-    def report_replay(self, seen: dict) -> None:
-        """Write down what is replayed, and warn of classes that starve."""
-        self.replayed.append(seen)
-        self.write("replay", **seen)
+    def warn_of_starving(self, seen: dict, classes: int) -> None:
+        """Warn of classes that have far less than their equal share of what is replayed."""
         names = self.assembly.stream.class_names
         if seen["starving"]:
             starving = ", ".join(f"{names[c]} ({seen['shares'][c]:.1%})" for c in seen["starving"])
-            due = 1 / len(set(self.progress.past.classes))
-            self.warn(f"in what the {seen['learner']} replays, classes starve: {starving}; due to each: {due:.1%}")
+            self.warn(
+                f"in the {seen['source']} of the {seen['learner']}, classes starve: {starving}; due to each: {1 / classes:.1%}"
+            )
 
     def begin_dreams(self, pool: Pool) -> None:
         """A pool is going to be filled, or goes on being filled."""
@@ -118,6 +116,7 @@ class Recorder:
         self.tick()
         self.display.end()
         record, names = pool.record, self.assembly.stream.class_names
+        self.replayed.dreamt(pool.name, self.progress.training, record)
         self.write("dreamt", source=pool.name, **record)
         if record["empty"]:
             empty = ", ".join(names[c] for c in record["empty"])
@@ -166,7 +165,7 @@ class Recorder:
         if self.machine.main:
             numbers = numbers_of(progress) | {
                 "results": self.tasks,
-                "replayed": self.replayed,
+                "replayed": self.replayed.list,
                 "events": self.folder.events.size,
                 "experiment": identity(self.assembly),
             }
@@ -187,6 +186,7 @@ class Recorder:
                     self.assembly.plan.courses[-1].mixing, self.progress.past, self.measurer.yardstick
                 )
             self.keep(task, learners, found)
+        self.replayed = Replayed()
         self.machine.wait()
         self.mark = time.monotonic()
 
@@ -202,7 +202,7 @@ class Recorder:
         stream = self.assembly.stream
         keep_task(self.folder, self.assembly, task, learners, found.pictures)
         progress = self.progress
-        self.tasks.append(task_entry(task, found, self.replayed, progress.task_seconds, progress.seen))
+        self.tasks.append(task_entry(task, found, self.replayed.list, progress.task_seconds, progress.seen))
         measures = self.tasks[-1]["measures"]
         if finished := task.number == len(stream):
             measures |= summarised(self.tasks, stream)

@@ -214,7 +214,7 @@ def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Dis
     )
     with stoppable() as stop, closing(tracker):
         recorder = Recorder(folder, assembly, measurer, display, tracker, stop)
-        recorder.tasks, recorder.replayed = known.get("results", []), known.get("replayed", [])
+        recorder.tasks, recorder.replayed.list = known.get("results", []), known.get("replayed", [])
         recorder.write("start", **describe_environment(assembly.machine))
         if assembly.stream.skipped:
             recorder.warn(f"{assembly.stream.skipped} bad pictures were left out")

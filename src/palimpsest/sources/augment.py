@@ -80,6 +80,11 @@ def warped(x: Tensor, wide: Tensor, high: Tensor, right: Tensor, down: Tensor) -
 
 def cutout(x: Tensor, rows: int, numbers: Numbers, *, size: int) -> Tensor:
     """A gray square of `size` pixels at a random place of each picture, as far as it lies inside (DeVries, Taylor 2017)."""
+    if size >= min(x.shape[2:]):
+        raise RequestError(
+            f"cutout {size} was asked of pictures of {x.shape[2]}×{x.shape[3]}, of which it would leave nothing; give a size below "
+            f"{min(x.shape[2:])}."
+        )
     inside = []
     for axis, length in (("down", x.shape[2]), ("right", x.shape[3])):
         middle = numbers("cutout", axis).integers(length, rows)[:, None]

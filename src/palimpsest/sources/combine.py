@@ -56,11 +56,6 @@ class Part:
         return getattr(self.source, "is_synthetic", False)
 
     @property
-    def record(self) -> dict:
-        """What is to be written down of the source, where that is anything."""
-        return getattr(self.source, "record", {})
-
-    @property
     def classes(self) -> tuple[int, ...]:
         """Those that it is to have, where it is for some alone."""
         return getattr(self.source, "classes", ())

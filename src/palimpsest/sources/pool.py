@@ -92,7 +92,7 @@ class Pool:
     is_synthetic: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.count < 1 or self.most < 1 or not 0 <= self.confidence < 1:
+        if self.count < 1 or not 1 <= self.most < math.inf or not 0 <= self.confidence < 1:
             raise RequestError(
                 f"{self.name}: {self.count} pictures a class, {self.most:g} times as many dreams at the most, and a confidence "
                 f"of {self.confidence:g} were asked for; give 1 or more, 1 or more, and from 0 to less than 1."

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -113,7 +114,8 @@ def converted(entry: Entry, option: Option, given: object) -> object:
             value = option.kind(given)
         except (ValueError, OverflowError):
             value = None
-        if value is not None and (option.kind is not int or float(given) == value):
+        sound = value is not None and (option.kind is not int or float(given) == value)
+        if sound and (option.kind is not float or math.isfinite(value)):
             return value
     kind = option.kind.__name__
     raise RequestError(f'option {option.name} of strategy {entry.name} is of kind {kind}, and was given "{given}".')

@@ -22,7 +22,8 @@ def gfr(
 
     Then a conditional WGAN-GP learns the new features, and is held to what it made of old classes:
     critic and generator on F_θ(x), and a (k − 1) · E_{z, y} ‖G(z, y) − G_teacher(z, y)‖². Not as published: classes are told one-hot
-    to generator and critic, and features end in a softplus.
+    to generator and critic, features end in a softplus, and the classifier keeps its dropout and the statistics of its batches in later
+    tasks, too.
 
     distillation: λ (published: 1, of the norm over a whole batch; over 128 pictures that is about 11 of the mean norm here)
     alignment: a (published: 0.001, of a sum over a batch of 128, which is 0.128 of the mean here)

@@ -54,7 +54,7 @@ def jdcl(
     E_all ‖ε − ε_θ‖²  +  α E_labelled CE(y, f_θ)  +  α E_all 1(max p ≥ τ) CE(argmax p, f_θ),   p = f_θ of a weaker view
 
     alpha: what the class matters beside the noise (published: 0.001)
-    beta: what true noise and hard labels of dreams matter beside the teachers (published: 0.01)
+    beta: what true noise and hard labels of dreams matter beside the teachers (published: 0.01); what no teacher says counts 1
     per_class: dreams of each class, old and new (published: 1000 for CIFAR-10, 400 for CIFAR-100, 1040 for ImageNet-100)
     teacher_steps: sampling steps of a dream (published: 250)
     teacher_sampler: how both teachers dream
@@ -80,7 +80,7 @@ def jdcl(
         raise RequestError("two_stage = false looks at labelled pictures alone; with stream.labels leave it true.")
     check_choices(local_init=local_init, distil=distil, shares=shares)
     dials = {"soft": soft_labels, "confidence": confidence, "most": most, "masked": masked, "every": refresh}
-    dials["views"] = now.data.views
+    dials["views"] = now.views
     kept = (per_class, teacher_steps, teacher_sampler, dreaming, labelling)
     share = len(past.classes) / len(past.classes + now.classes)
 
@@ -97,9 +97,10 @@ def jdcl(
         return
     old = dreams(past.joint, past.classes, "old", 0, share)
     new = dreams(specialist, now.classes, "new", share, 1) if two_stage else Taught(Part(now.data, share, 1), 1 - share)
-    truth = beta if two_stage else 1.0
-    noise = [term for part in (old, new) for term in part.of_noise(truth, distil in ("both", "noise"))]
-    classes = [term for part in (old, new) for term in part.of_classes(truth, alpha, distil in ("both", "classes"))]
+    taught = {head: distil in ("both", head) for head in ("noise", "classes")}
+    truth = {head: beta if two_stage and taught[head] else 1.0 for head in taught}
+    noise = [term for part in (old, new) for term in part.of_noise(truth["noise"], taught["noise"])]
+    classes = [term for part in (old, new) for term in part.of_classes(truth["classes"], alpha, taught["classes"])]
     shared = {"learner": "joint", "name": "global", "steps": global_steps}
     start = past.joint.using("raw")
     if warm_up:

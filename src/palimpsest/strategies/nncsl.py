@@ -12,6 +12,7 @@ def nncsl(
     past,
     *,
     memory_size: int = 500,
+    selection: str = "random",
     temperature: float = 0.1,
     sharpening: float = 0.25,
     smoothing: float = 0.1,
@@ -26,9 +27,11 @@ def nncsl(
 
     x are all pictures of the task, in two views; S are the task's labelled ones, and for the teacher those of the buffer. It needs
     few labels (stream.labels); where all pictures have one, all of them are S. What it says in the end is said by its linear layer.
-    Published with ResNet-18 and LARS, two large and two small crops; here the experiment's classifier, and two views.
+    Published with ResNet-18 and LARS, two large and two small crops, and S with as many of each class; here the experiment's
+    classifier, two views, and S drawn in shuffled epochs.
 
     memory_size: labelled pictures in the buffer (published: 500 or 5120)
+    selection: how they are chosen: random, of each class; herding of each class; by_task, of each past task; reservoir of all
     temperature: τ of neighbours
     sharpening: T, which sharpens what one view is to learn from the other
     smoothing: share of a support's label that goes to all of its task's classes

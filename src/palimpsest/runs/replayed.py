@@ -1,0 +1,35 @@
+"""What a task replays: what it took to dream it, and what the evaluator sees in it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class Replayed:
+    """Entries as results.json has them, one for each source and learner. `list` is a part of checkpoints."""
+
+    def __init__(self) -> None:
+        self.list: list[dict[str, Any]] = []
+
+    def entry(self, source: str, learner: str) -> dict[str, Any]:
+        """What is known of a source that a learner learns from; a new entry where nothing is."""
+        kind = {"source": source, "learner": learner}
+        for each in self.list:
+            if kind.items() <= each.items():
+                return each
+        self.list.append(kind)
+        return kind
+
+    def dreamt(self, source: str, learner: str, record: Mapping[str, Any]) -> None:
+        """A pool was filled, perhaps once more: its record, as `sources.Pool` has it, summed over fillings."""
+        entry = self.entry(source, learner)
+        before = entry.get("accepted", {})
+        accepted = {str(c): count + before.get(str(c), 0) for c, count in record["accepted"].items()}
+        drawn = entry.get("drawn", 0) + record["drawn"]
+        short = dict.fromkeys([*entry.get("filled_up", ()), *record["filled_up"]])
+        entry |= {
+            "drawn": drawn,
+            "accepted": accepted,
+            "wasted": 1 - sum(accepted.values()) / max(drawn, 1),
+            "filled_up": [c for c in short if accepted[str(c)]],
+            "empty": [int(c) for c, count in accepted.items() if not count],
+        }

@@ -1,0 +1,26 @@
+"""What a run would cost, for people."""
+
+import pytest
+
+import palimpsest
+from palimpsest.core.files import megabytes
+from tests.tiny import tiny
+
+
+def cells(table) -> dict[str, str]:
+    return dict(zip(*(column.cells for column in table.columns), strict=True))
+
+
+def test_what_is_drawn_ahead_is_said_where_anything_is():
+    """A batch of 8 beside pictures of 8×8: dreams take 8 copies of a picture each, as many at once as a CPU likes."""
+    found = palimpsest.estimate(tiny(), strategy="generative_replay")
+    assert found.ahead_bytes == 256 * 8 * 8 * 8 * 4  # 2^14 pixels at once
+    assert cells(found.table())["samples drawn ahead"] == f"{megabytes(found.ahead_bytes)} of it"
+    assert "samples drawn ahead" not in cells(palimpsest.estimate(tiny(), strategy="finetune").table())
+
+
+@pytest.mark.parametrize("strategy", ["gfr", "nncsl", "guide", "jdcl", "rank1_ewc"])
+def test_whatever_is_trained_is_estimated(strategy):
+    options = {"jdcl": {"per_class": 4, "teacher_steps": 2}, "guide": {"teacher_steps": 2, "guided_steps": 2}}
+    found = palimpsest.estimate(tiny(training={"steps": 4}), strategy=strategy, **options.get(strategy, {}))
+    assert found.steps > 0 and found.flops > 0
