@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := runs/demo
-# Longer dreams, each used ten times (by the classifier five times), in small batches: as good in two thirds of the time
-# (benchmarks/demo.py, docs/performance.md).
+# Longer dreams, each used ten times (by the classifier five times), in small batches: about as good (FID within 3 %) in two thirds of
+# the time of training (benchmarks/demo.py, docs/performance.md).
 DEMO_OPTIONS := --teacher-steps 10 --reuse 10 --set training.batch=16 --set training.steps=280 --set strategy.generative_replay_classifier.reuse=5
 
 .PHONY: demo test test-learning test-rest slow bench clean

@@ -7,6 +7,7 @@ batch. FLOPs are those that `torch.utils.flop_counter` counts: convolutions, pro
 """
 
 import argparse
+import copy
 import statistics
 
 import torch
@@ -26,10 +27,11 @@ STEPS = {"digits": 16, "fashion_mnist": 2}
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-def matrix_peak(assembly: Assembly, precision: str, size: int = 2048) -> float:
-    """FLOP/s of a product of two square matrices."""
+def matrix_peak(assembly: Assembly, precision: str) -> float:
+    """FLOP/s of a product of two square matrices, large enough to fill the device."""
+    size, times = (2048, 3) if assembly.machine.device.type == "cpu" else (8192, 30)
     a, b = (torch.randn(size, size, device=assembly.machine.device, dtype=TYPES[precision]) for _ in range(2))
-    return 2 * size**3 / timed(lambda: a @ b, 3, assembly.machine)
+    return 2 * size**3 / timed(lambda: a @ b, times, assembly.machine)
 
 
 def convolution_peak(assembly: Assembly, rows: int, precision: str) -> float:
@@ -48,12 +50,12 @@ def convolution_peak(assembly: Assembly, rows: int, precision: str) -> float:
     for hook in hooks:
         hook.remove()
     module, (shape, flops) = max(shapes.items(), key=lambda item: item[1][1])
-    x = torch.randn(rows, *shape, device=device).contiguous(memory_format=torch.channels_last)
+    module = copy.deepcopy(module).to(TYPES[precision])  # so that no cast is timed
+    x = torch.randn(rows, *shape, device=device, dtype=TYPES[precision]).contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def convolve() -> None:
-        with assembly.machine.autocast():
-            module(x)
+        module(x)
 
     return rows * flops / timed(convolve, 20, assembly.machine)
 

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from palimpsest.evaluation.described import describe_samples
 from palimpsest.evaluation.measures import MEASURES, measure_groups
+from palimpsest.learning.devices import Machine
 from palimpsest.runs.assembly import assemble
 from palimpsest.runs.config import resolve
 from palimpsest.runs.drawing import samplers_of
@@ -25,12 +26,14 @@ from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.yardstick import make_yardstick
 
 
-def timed(work: Callable[[], object], rounds: int) -> float:
+def median_time(work: Callable[[], object], rounds: int, machine: Machine) -> float:
     """Median seconds of so many calls."""
     times = []
     for _ in range(rounds):
+        machine.synchronize()
         began = time.perf_counter()
         work()
+        machine.synchronize()
         times.append(time.perf_counter() - began)
     return statistics.median(times)
 
@@ -57,13 +60,13 @@ def measure(experiment: str, rounds: int, settings: Mapping[str, object] | None 
         "memorisation": lambda: measurer.of_copies(found, task, samples, made.labels, ""),
         "denoising error": lambda: measurer.of_forgetting(Found(), task, denoiser, lambda number: denoiser),
     }
-    drawing = timed(lambda: measurer.draw(denoiser, measurer.sampler, task, lambda drawn: None), rounds)
+    drawing = median_time(lambda: measurer.draw(denoiser, measurer.sampler, task, lambda drawn: None), rounds, machine)
     table = Table(
         title=f"{experiment}: {options.samples} samples by {measurer.samplers_in_words['own']}: {drawing:.1f} s"
     )
     table.add_column("part")
     table.add_column("÷ drawing the samples", justify="right")
-    shares = {name: timed(work, rounds) / drawing for name, work in parts.items()}
+    shares = {name: median_time(work, rounds, machine) / drawing for name, work in parts.items()}
     statistic = sum(share for name, share in shares.items() if name != "denoising error")
     for name, share in {**shares, "features and statistics": statistic}.items():
         table.add_row(name, f"{share:.1%}")

@@ -83,11 +83,13 @@ def share_of_convolutions(experiment: str, batch: int) -> float:
     assembly = second_task(experiment, Method("finetune", 1, 0), batch)
     work = prepared(assembly, Way(), batch, learn)
     work()
-    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+    on_cpu = assembly.machine.device.type == "cpu"
+    with profile(activities=[ProfilerActivity.CPU, *([] if on_cpu else [ProfilerActivity.CUDA])]) as profiled:
         work()
-    events = profiled.key_averages()
-    convolutions = sum(event.self_cpu_time_total for event in events if "convolution" in event.key)
-    return convolutions / sum(event.self_cpu_time_total for event in events)
+        assembly.machine.synchronize()
+    clock = "self_cpu_time_total" if on_cpu else "self_device_time_total"
+    times = {event.key: getattr(event, clock) for event in profiled.key_averages()}
+    return sum(time for name, time in times.items() if "convolution" in name) / sum(times.values())
 
 
 def seconds_to_compile(experiment: str, batch: int) -> float:

@@ -7,11 +7,10 @@ optimizer. Rounds of both take turns, and medians are compared, because machines
 fine-tuning's, and the ratio of passes that the arithmetic gives, such as (6 + N)/3 for generative replay and (7 + N)/3 for
 generative distillation. Less than 1 beside the bare parts is what drawing ahead saves, in larger batches than the step's.
 
-    python benchmarks/step.py [digits] [fashion_mnist] [--batch 8] [--rounds 5]
+    python benchmarks/step.py [digits] [fashion_mnist] [--all] [--batch 8] [--precision fp32] [--rounds 5]
 """
 
 import argparse
-import resource
 import statistics
 
 import torch
@@ -40,7 +39,7 @@ METHODS = [
     Method("trajectory_distillation", 2, 1),
     Method("trajectory_distillation", 2, 1, {"renoised": 0.5}),
 ]
-FEW = {"finetune", "generative_replay", "generative_distillation"}  # for large networks, by two teacher steps
+FEW = {"finetune", "generative_replay", "generative_distillation"}  # for large networks on a CPU, by two teacher steps
 STEPS = {"digits": 20, "fashion_mnist": 2}
 
 
@@ -71,19 +70,21 @@ def bare_parts(assembly: Assembly, batch: int, method: Method, steps: int) -> fl
     return parts[0] + parts[1] + method.passes * parts[2]
 
 
-def measure(experiment: str, batch: int, rounds: int) -> Table:
+def measure(experiment: str, batch: int, rounds: int, precision: str, everything: bool) -> Table:
     """One row a strategy."""
     steps = STEPS[experiment]
-    methods = [each for each in METHODS if experiment == "digits" or (each.strategy in FEW and not each.options)]
+    everything = everything or experiment == "digits"
+    methods = [each for each in METHODS if everything or (each.strategy in FEW and not each.options)]
     found: dict[str, list[tuple[float, float]]] = {method.name: [] for method in methods}
     for _ in range(rounds):
         for method in methods:
-            assembly = second_task(experiment, method, batch)
+            assembly = second_task(experiment, method, batch, precision)
             found[method.name].append((whole_step(assembly, steps), bare_parts(assembly, batch, method, steps)))
     size = parameter_count(assembly.progress.learners["denoiser"])
-    title = f"{experiment}: {size:,} parameters, batch {batch}, medians of {rounds} rounds of {steps} steps"
+    title = f"{experiment}: {size:,} parameters, batch {batch}, {assembly.machine.arithmetic}, medians of {rounds} rounds of {steps} steps"
     table = make_table(title, ["strategy"], ["ms a step", "÷ bare parts (range)", "÷ finetune", "÷ by passes"])
     base = statistics.median(whole for whole, _ in found["finetune"])
+    table.caption = f"peak memory so far: {assembly.machine.peak_memory() / 2**20:,.0f} MiB"
     for method in methods:
         pairs = found[method.name]
         whole, passes = statistics.median(w for w, _ in pairs), (3 * method.halves + method.passes) / 3
@@ -97,13 +98,14 @@ def main() -> None:
     parser.add_argument("experiments", nargs="*", default=["digits", "fashion_mnist"])
     parser.add_argument("--batch", type=int, default=0, help="default: 32 for digits, 8 for fashion_mnist")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--all", action="store_true", help="every strategy with the large network, too")
     asked = parser.parse_args()
     console = Console()
     console.print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
     for experiment in asked.experiments:
-        console.print(measure(experiment, asked.batch or default_batch(experiment), asked.rounds))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        console.print(f"peak memory of this process so far: {peak:,.0f} MiB")
+        batch = asked.batch or default_batch(experiment)
+        console.print(measure(experiment, batch, asked.rounds, asked.precision, asked.all))
 
 
 if __name__ == "__main__":

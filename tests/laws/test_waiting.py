@@ -17,7 +17,16 @@ from palimpsest.runs.config import resolve
 from palimpsest.strategies import catalog
 from tests.tiny import tiny
 
-WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "bincount", "_unique2", "unique_dim"}
+WAITING = {
+    "_local_scalar_dense",
+    "nonzero",
+    "masked_select",
+    "equal",
+    "bincount",
+    "_unique2",
+    "unique_dim",
+    "_linalg_check_errors",
+}
 STEPS = 6
 BASE = {
     "stream": {"name": "digits", "tasks": [[0, 1, 2], [3, 4]], "limit": 200},

@@ -52,25 +52,3 @@ def test_a_device_that_is_not_there_is_refused():
             RequestError, match='device "mps" was asked for, and torch finds none here; legal here: auto'
         ):
             find_device("mps")
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_step_never_waits_for_the_gpu(tmp_path):
-    """Data, noising, dreams, loss, descent and meter: no host-device synchronisation between two lines of events."""
-    import palimpsest
-    from palimpsest.runs.recorder import Recorder
-    from tests.tiny import QUIET, tiny
-
-    original = Recorder.after_step
-
-    def after_step(recorder, pictures):
-        torch.cuda.set_sync_debug_mode("default")
-        original(recorder, pictures)
-        if 2 <= recorder.progress.step < recorder.progress.steps:
-            torch.cuda.set_sync_debug_mode("error")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Recorder, "after_step", after_step)
-        tables = tiny(engine={"device": "cuda", "log_every": 100}, training={"steps": 8})
-        palimpsest.train(tables, out=tmp_path / "run", display=QUIET)
-    torch.cuda.set_sync_debug_mode("default")

@@ -37,7 +37,9 @@ def tables(strategy: str = "generative_distillation", **engine) -> dict:
 
 
 def weights_of(run) -> list[torch.Tensor]:
-    return list(open_pipeline(run.path / "models" / "task_2")[0].state_dict().values())
+    """All but the biases of attention's keys, whose gradient is 0 but for rounding, which Adam takes for a direction."""
+    weights = open_pipeline(run.path / "models" / "task_2")[0].state_dict()
+    return [tensor for name, tensor in weights.items() if not name.endswith("to_k.bias")]
 
 
 def furthest(one, other) -> float:

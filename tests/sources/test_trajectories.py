@@ -95,7 +95,7 @@ def test_the_ends_of_paths_are_pictures():
     [
         ({"renoised": 1.0}, "renoised is 1, .* generative_distillation with reuse"),
         ({"renoised": -0.1}, "renoised is -0.1"),
-        ({"renoised": 0.05}, "paths of 4 passes cannot have a share of 0.05 .* the least is 0.2"),
+        ({"renoised": 0.05}, "paths of 4 passes cannot have a share of 0.05 .* one of them is 0.2"),
         ({"clamp": False}, "clamp = false was asked of a process whose last level"),
         ({"sampler": "ddpm"}, 'unknown sampler of trajectories "ddpm".*heun'),
         ({"steps": 101}, "101 sampling steps were asked"),

@@ -1,4 +1,5 @@
-"""Samplers: functions over a callable that says which noise is in a picture. No step waits for the device."""
+"""Samplers: functions over a callable that says which noise is in a picture. No step waits for the device, but those of
+diffusers' UniPC, which solves a small system in each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ class Trajectories:
 
     denoiser: the teacher; None before there is one.
     renoised: the share of the inputs that are the same paths' ends, noised anew and asked about; also one pass each. It
-        is rounded to whole inputs a path.
+        is rounded to whole inputs a path: a quarter of paths of ten passes is 3 of 13.
     sampler: "ddim", "heun" (which asks twice at each level but the first, so that it has half as many levels),
         "dpmsolver++", or "fresh", which noises the promised picture anew at each step.
     stratified: levels are drawn for each path, one in each of as many equal slices as it has levels; otherwise they are
@@ -62,8 +62,8 @@ class Trajectories:
             )
         if self.renoised and not self.again:
             raise RequestError(
-                f"paths of {self.steps} passes cannot have a share of {self.renoised:g} noised anew; the least is "
-                f"{1 / (self.steps + 1):.2g}. Give 0, or more."
+                f"paths of {self.steps} passes cannot have a share of {self.renoised:g} noised anew, which is no whole input; one of "
+                f"them is {1 / (self.steps + 1):.2g}. Give 0, or about as much or more."
             )
         if self.denoiser is not None:
             check_steps(self.steps, self.denoiser.process.steps)
