@@ -13,7 +13,7 @@ from palimpsest.learning.filling import fill
 from palimpsest.models.joint import build_joint
 from palimpsest.models.options import JointOptions
 from palimpsest.sources import Data, Part, Pool
-from palimpsest.sources.pool import Kept
+from palimpsest.sources.kept import Kept
 from palimpsest.streams.pictures import Pictures
 from tests.tiny import tiny_denoiser
 

@@ -11,7 +11,7 @@ from palimpsest.learning.meter import Meter
 from palimpsest.learning.past import Past
 from palimpsest.learning.teacher import Teacher
 from palimpsest.learning.work import Work
-from palimpsest.sources.pool import Kept
+from palimpsest.sources.kept import Kept
 from palimpsest.sources.refreshed import Held
 
 

@@ -16,47 +16,8 @@ from palimpsest.diffusion.samplers import Sampler, check_steps
 from palimpsest.models.classifier import only
 from palimpsest.sources.augment import Augmentation
 from palimpsest.sources.data import Data
+from palimpsest.sources.kept import Kept
 from palimpsest.streams.pictures import Pictures
-
-
-@dataclass
-class Kept:
-    """What a pool holds, and what it took to get it; it changes while the pool is filled, and is part of a checkpoint.
-
-    pixels: uint8 (N, C, H, W).  labels: class numbers int64 (N,).  opinions: the labeller's probabilities (N, classes).
-    drawn: pictures dreamt so far.  batches: in which, those of earlier fillings included.  accepted: of each class of the pool, int64 (classes of the pool,).
-    closed: it is complete.  number: of the filling, from 0.
-    """
-
-    pixels: Tensor | None = None
-    labels: Tensor | None = None
-    opinions: Tensor | None = None
-    accepted: Tensor | None = None
-    drawn: int = 0
-    batches: int = 0
-    closed: bool = False
-    number: int = 0
-
-    def state(self) -> dict[str, Tensor]:
-        """As tensors, for a checkpoint."""
-        numbers = {"numbers": torch.tensor([self.drawn, self.batches, self.closed, self.number])}
-        tensors = {name: getattr(self, name) for name in ("pixels", "labels", "opinions", "accepted")}
-        return numbers | {name: tensor for name, tensor in tensors.items() if tensor is not None}
-
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state()`."""
-        self.drawn, self.batches, closed, self.number = state["numbers"].tolist()
-        self.closed = bool(closed)
-        for name in ("pixels", "labels", "opinions", "accepted"):
-            setattr(self, name, state.get(name))
-        self.accepted = None if self.accepted is None else self.accepted.cpu()  # counted on the host
-
-    def add(self, pixels: Tensor, labels: Tensor, opinions: Tensor) -> None:
-        """More pictures."""
-        new = {"pixels": pixels, "labels": labels, "opinions": opinions}
-        for name, tensor in new.items():
-            old = getattr(self, name)
-            setattr(self, name, tensor if old is None else torch.cat([old, tensor]))
 
 
 @dataclass(frozen=True)
