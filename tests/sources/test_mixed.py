@@ -84,7 +84,7 @@ def test_views_are_those_of_both():
     views = (("logits", Augmentation(("padded_crop 1",))),)
     source = Mixed(data([5] * 8, views=views), data([0] * 8, "synthetic", 0, views=views), (0,))
     assert source.draw(batch(6)).seen_by("logits").x.shape == (6, 1, 4, 4)
-    gray = (("logits", Augmentation(("cutout 8",))),)
+    gray = (("logits", Augmentation(("cutout 3",))),)
     drawn = Mixed(data([5] * 8), data([0] * 8, "synthetic", views=gray), (0,)).draw(batch(6)).seen_by("logits").x
     assert drawn[:3].eq(1).all() and drawn[3:].eq(0).any(), "an augmentation of their own leaves real ones alone"
 
