@@ -101,7 +101,10 @@ def test_train_resume_sample_compare(run, experiment, tmp_path):
     assert code == 0 and r"\begin{tabular}" in out and r"generative\_distillation" in out
     code, _, error = run("compare", place, "--published")
     assert code == 2 and "tiny" in error
-    code, out, _ = run("compare", place, "--each")
+    Path("beside.log").touch()  # as a study leaves one
+    Path("page.html").touch()
+    code, out, _ = run("compare", "beside.log", place, "page.html", "--each")
+    Path("page.html").unlink()
     assert code == 0 and "seed=3" in out
     code, _, error = run("compare", place, "--each", "--published")
     assert code == 2 and "--published and --each are two tables" in error

@@ -13,7 +13,14 @@ Precision = Annotated[str | None, typer.Option(help="fp32, or bf16 (automatic mi
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any key of the experiment.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Model = Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run directory, or a diffusers pipeline folder.")]
-Runs = Annotated[list[Path], typer.Argument(help="Run directories.")]
+
+
+def without_logs(runs: list[Path]) -> list[Path]:
+    """What a pattern such as runs/* gave, without the logs and pages that a study leaves beside its runs."""
+    return [run for run in runs if not (run.is_file() and run.suffix in (".log", ".html"))] or runs
+
+
+Runs = Annotated[list[Path], typer.Argument(help="Run directories.", callback=without_logs)]
 
 
 def arguments(given: dict[str, object]) -> dict[str, object]:
