@@ -15,7 +15,7 @@ def test_what_is_drawn_ahead_is_said_where_anything_is():
     """A batch of 8 beside pictures of 8×8: dreams take 8 copies of a picture each, as many at once as a CPU likes."""
     found = palimpsest.estimate(tiny(), strategy="generative_replay")
     assert found.ahead_bytes == 256 * 8 * 8 * 8 * 4  # 2^14 pixels at once
-    assert cells(found.table())["samples drawn ahead"] == f"{megabytes(found.ahead_bytes)} of it"
+    assert cells(found.table())["samples drawn ahead"] == f"up to {megabytes(found.ahead_bytes)} of it"
     assert "samples drawn ahead" not in cells(palimpsest.estimate(tiny(), strategy="finetune").table())
 
 

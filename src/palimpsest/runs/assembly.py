@@ -101,11 +101,7 @@ def assemble(
         )
     check_untold(experiment, names, given[0] if given else None)
     built = build_learners(names, experiment, stream, teachers)
-    check_classes(
-        stream,
-        function.__name__,
-        {name: learner for name, learner in built.items() if name != "classifier" or not beside},
-    )
+    check_classes(stream, function.__name__, [built[name] for name in built if not (beside and name == "classifier")])
     mixing = mixing_of(experiment, stream, names, courses[-1].keeps, draw)
     courses[-1] = replace(courses[-1], mixing=mixing)
     learners = {name: machine.ready(learner).eval() for name, learner in built.items()}

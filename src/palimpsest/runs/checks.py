@@ -72,10 +72,10 @@ def check_quota(term: Term, machine: Machine) -> None:
         )
 
 
-def check_classes(stream: Stream, strategy: str, learners: Mapping[str, nn.Module]) -> None:
+def check_classes(stream: Stream, strategy: str, learners: Iterable[nn.Module]) -> None:
     """Refuse to learn classes from a stream that has a single one, as a folder of loose pictures has."""
     known = {number for task in stream for number in task.classes} | set(stream.before)
-    if len(known) == 1 and any("logits" in learner.heads for learner in learners.values()):
+    if len(known) == 1 and any("logits" in learner.heads for learner in learners):
         raise RequestError(
             f"strategy {strategy} learns classes, and all pictures of {stream.name} are of one; give labels: one folder a class, or "
             "a label column."

@@ -61,7 +61,7 @@ class Estimate:
             "classifier beside it": f"{self.classifier_passes:,.0f} pictures, {in_hours(self.classifier_seconds)}",
             "FLOPs of all passes": f"{self.flops:.3g}",
             "peak memory": megabytes(self.memory_bytes),
-            "samples drawn ahead": f"{megabytes(self.ahead_bytes)} of it",
+            "samples drawn ahead": f"up to {megabytes(self.ahead_bytes)} of it",
             "training": in_hours(self.training_seconds),
             "evaluation": in_hours(self.evaluation_seconds),
             "all": f"{self.hours:.3f} h",
