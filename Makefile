@@ -35,6 +35,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/many_tasks.py
 	$(BIN)/python benchmarks/layouts.py
 	$(BIN)/python benchmarks/allocator.py
+	$(BIN)/python benchmarks/switches.py digits fashion_mnist --batches 8 64
 	$(BIN)/python benchmarks/encoder.py
 	$(BIN)/python benchmarks/demo.py $(DEMO_OPTIONS)
 	$(BIN)/python benchmarks/evaluate.py

@@ -85,6 +85,7 @@ STAGES: dict[str, Stage] = {
     "row-generative_replay": row("generative_replay"),
     "step-digits": benchmark("step", "digits", least=90),
     "sampling": Stage((str(HERE / "sampling.py"), "fashion_mnist", "--batch", "1000")),
+    "switches": Stage((str(HERE / "switches.py"), "fashion_mnist", "--batches", "128", "512")),
     "compiled": Stage((str(HERE / "layouts.py"), "fashion_mnist", "--batches", "128", "512", "--compile"), 240),
 }
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from palimpsest.runs.config import as_settings, resolve
 from palimpsest.runs.tables import read_experiment
@@ -20,6 +21,18 @@ def test_steps_of_a_second_task_are_timed(strategy, monkeypatch):
     assert assembly.progress.task == 2
     assert whole_step(assembly, steps=1) > 0
     assert (assembly.progress.cost.teacher_passes > 0) == (strategy not in ("finetune", "ewc"))
+
+
+def test_a_switch_is_put_back_and_changes_no_answer_that_it_should_not(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from stage import Method, second_task
+    from switches import compared, switches
+
+    network = second_task("digits", Method("finetune", 1, 0), batch=16).progress.learners["denoiser"].network
+    before = torch.backends.mkldnn.conv.fp32_precision
+    found = {name: compared(network, (2, 1, 8, 8), both, 1) for name, both in switches(torch.device("cpu")).items()}
+    assert found["inference_mode for no_grad"][1] == "0.0e+00"
+    assert torch.backends.mkldnn.conv.fp32_precision == before
 
 
 @pytest.fixture
