@@ -6,11 +6,13 @@ import pytest
 import torch
 
 import palimpsest
+from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
+from palimpsest.core.random import seed_of
 from palimpsest.core.term import Phase, Term
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.options import TrainingOptions
-from palimpsest.learning.work import Descent, Work
+from palimpsest.learning.work import Descent, Work, seed_network
 from palimpsest.strategies import strategy
 from palimpsest.targets import true_noise
 from tests.tiny import QUIET, interrupted_after, same, tiny, tiny_denoiser, weights
@@ -95,3 +97,16 @@ def test_what_goes_on_is_the_optimizer():
 
 def events(run) -> list[dict]:
     return [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+
+
+def test_dropout_is_seeded_by_the_address_without_a_look_at_devices_that_are_not_there(monkeypatch):
+    def masks() -> torch.Tensor:
+        return torch.nn.functional.dropout(torch.ones(64))
+
+    torch.manual_seed(seed_of(3, 1, "train 0", 17, "network", 0))
+    wanted = masks()
+    monkeypatch.setattr("traceback.format_stack", lambda *_: pytest.fail("a step wrote down its call stack"))
+    seed_network(Batch(4, 0, (3, 1, "train 0", 17)))
+    assert torch.equal(masks(), wanted)
+    seed_network(Batch(4, 0, (3, 1, "train 0", 18)))
+    assert not torch.equal(masks(), wanted)

@@ -175,5 +175,13 @@ def batches(descent: Descent, pictures: int, address: Address, machine: Machine,
 
 
 def seed_network(batch: Batch) -> None:
-    """Dropout's randomness: torch's own generator, set from the step's address just before the student's forward."""
-    torch.manual_seed(seed_of(*batch.address, "network", batch.rank))
+    """Dropout's randomness: torch's own generators, set from the step's address just before the student's forward.
+
+    Those of the CPU and of the batch's device. `torch.manual_seed` also sets those of devices that are not there, and writes down the
+    call stack for each of them in every step.
+    """
+    seed = seed_of(*batch.address, "network", batch.rank)
+    torch.default_generator.manual_seed(seed)
+    device = torch.device(batch.device)
+    if device.type != "cpu":
+        getattr(torch, device.type).manual_seed(seed)
