@@ -9,16 +9,21 @@ def show(run: object, model: Path | None = None) -> None:
     """The result table of a run, its page, and where its files are; said by the first process alone."""
     from palimpsest.reports.page import write_report
     from palimpsest.reports.results import load_results
+    from palimpsest.reports.section_kept import kept_in_words
     from palimpsest.reports.table import run_table
 
     if not run.results:
         return
-    print_rich(run_table(load_results(run.path)))
+    results = load_results(run.path)
+    print_rich(run_table(results))
     report = write_report([run.path], run.path / "report.html", defaults=defaults(), force=True)
     last = len(run.results["tasks"])
     typer.echo(f"run      {run.path}\nmodel    {model or run.path / 'models' / f'task_{last}'}")
-    if (sheet := run.path / "samples" / f"task_{last}.png").exists():  # a classifier alone has none
-        typer.echo(f"samples  {sheet}")
+    for what, name in (("before", "task_1_before"), ("samples", f"task_{last}")):
+        if (sheet := run.path / "samples" / f"{name}.png").exists():  # a classifier alone has none
+            typer.echo(f"{what:8} {sheet}")
+    if kept := kept_in_words(results.tasks[-1]):
+        typer.echo(f"kept     {kept}")
     typer.echo(f"report   {report}")
 
 

@@ -11,6 +11,7 @@ from palimpsest.reports import section_about as about
 from palimpsest.reports.gather import Gathered, gather
 from palimpsest.reports.markup import Markup, Section, count, join, tag
 from palimpsest.reports.section_cost import cost
+from palimpsest.reports.section_kept import kept
 from palimpsest.reports.section_matrices import denoising, matrices
 from palimpsest.reports.section_replay import replay
 from palimpsest.reports.section_results import best_numbers, curves, result_table
@@ -21,6 +22,7 @@ from palimpsest.reports.section_training import losses
 FILE = "report.html"
 MEASURED = {
     "results": result_table,
+    "what was kept": kept,
     "curves": curves,
     "sample sheets": samples,
     "numbers by task": matrices,
@@ -31,7 +33,7 @@ MEASURED = {
     "losses": losses,
     "cost": cost,
 }
-IF_ANY = {"synthetic pictures"}  # not missed where there are none
+IF_ANY = {"synthetic pictures", "what was kept"}  # not missed where there are none
 ABOUT = (about.warnings, about.remembered, about.measures, about.settings, about.environment)
 
 
