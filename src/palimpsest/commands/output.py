@@ -1,5 +1,6 @@
 """What commands show when they are done."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -32,6 +33,31 @@ def defaults() -> dict[str, dict[str, object]]:
     from palimpsest.strategies import catalog
 
     return {name: {o.name: o.default for o in catalog.look_up(name).options} for name in catalog.names()}
+
+
+def in_all_runs(runs: Sequence[Path]) -> tuple[str, ...]:
+    """A note on the settings that several runs share and their experiment has otherwise.
+
+    None where one cannot be read, and for an experiment that does not come with the package.
+    """
+    from palimpsest.core.errors import RequestError
+    from palimpsest.reports.labels import listed
+    from palimpsest.reports.results import load_results
+    from palimpsest.runs.config import resolve
+    from palimpsest.runs.deciding import leaves
+    from palimpsest.runs.tables import experiment_names, read_experiment
+
+    try:
+        found = [load_results(run) for run in runs]
+    except RequestError:
+        return ()
+    names = {run.experiment for run in found}
+    if len(found) < 2 or len(names) > 1 or not names <= set(experiment_names()):
+        return ()
+    usual, settings = leaves(resolve(read_experiment(names.pop()))), [run.settings for run in found]
+    shared = {key: value for key, value in settings[0].items() if all(each.get(key) == value for each in settings)}
+    changed = {key: value for key, value in shared.items() if usual.get(key, value) != value}
+    return (f"all runs have {listed(changed)}",) if changed else ()
 
 
 def print_rich(thing: object) -> None:
