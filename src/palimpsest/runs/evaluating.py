@@ -115,6 +115,8 @@ def evaluate(
     stream = numbered_alike(subject, stream)
     check_classes(subject, stream)
     measurer = make_measurer(subject, stream, machine, display)
+    if measurer.yardstick.doubt:
+        display.say(f"warning: {measurer.yardstick.doubt}")
     tasks, pictures = measure_models(subject, stream, measurer, machine, display)
     finished = len(tasks) == len(stream)
     if finished:
