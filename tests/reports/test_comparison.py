@@ -59,10 +59,25 @@ def test_methods_are_strategies_with_their_options_in_the_order_given():
     ]
 
 
+LWF = {"lwf": {"strength": 1.25, "clip": 1, "views": 1}}
+
+
 def test_options_that_are_the_defaults_are_not_shown_but_still_tell_runs_apart():
+    """A default is named where another row has another value; what is the same in all rows is not."""
     runs = [a_run("lwf", options={"strength": 1.25, "clip": 1}), a_run("lwf", options={"strength": 2.0, "clip": 1})]
-    rows = compare(runs, defaults={"lwf": {"strength": 1.25, "clip": 1}}).rows
-    assert [row.method for row in rows] == ["lwf", "lwf\nstrength=2.0"]
+    table = compare(runs, defaults=LWF)
+    assert [row.method for row in table.rows] == ["lwf\nstrength=1.25", "lwf\nstrength=2.0"]
+    assert not any("clip" in note for note in table.notes)
+    assert [row.method for row in compare(runs[:1], defaults=LWF).rows] == ["lwf"]
+
+
+def test_an_option_that_all_rows_of_a_strategy_have_is_said_once_below():
+    """A strategy with one row says its own there, for nothing is repeated."""
+    runs = [a_run("lwf", options={"strength": strength, "clip": 5, "views": 1}) for strength in (1.25, 2.0)]
+    table = compare([*runs, a_run("joint", options={"batch": 3})], defaults=LWF | {"joint": {"batch": 1}})
+    assert [row.method for row in table.rows] == ["lwf\nstrength=1.25", "lwf\nstrength=2.0", "joint\nbatch=3"]
+    assert [note for note in table.notes if "rows" in note] == ["lwf has clip=5 in all rows"]
+    assert [row.constant for row in table.rows] == [{"clip": 5}, {"clip": 5}, {}]
 
 
 def test_runs_with_other_settings_are_another_row_that_says_which():
@@ -119,6 +134,18 @@ def test_two_extractors_are_refused_naming_runs_and_extractors():
     for part in ("extractors", "joint-seed0", "lwf-seed0", "small_cnn-32 (abababababab)", "inception (cdcdcdcdcdcd)"):
         assert part in sentence
     assert "none" in refusal(a_run(), a_run("lwf", extractor={}))
+
+
+def test_a_classifier_stands_beside_a_generator_with_gaps_and_a_note():
+    """It was never asked for samples, so that it has no extractor; two extractors among the others are refused as ever."""
+    tasks = tuple(Task(n, (str(n),), {"accuracy": 0.5}, 1.0) for n in (1, 2))
+    classifier = a_run("icarl", extractor={}, tasks=tasks, final={"accuracy": 0.5, "forgetting": 0.1})
+    for runs in ([classifier, a_run()], [a_run(), classifier]):
+        table = compare(runs)
+        assert table.measures == ("fid", "accuracy", "forgetting") and table.extractor == "small_cnn-32"
+        assert [note for note in table.notes if "no samples of icarl were measured" in note]
+    assert "extractors" in refusal(classifier, a_run(), a_run("lwf", extractor={"name": "inception", "sha256": "cd"}))
+    assert compare([classifier]).notes == ()
 
 
 def test_two_streams_are_refused_naming_runs_and_streams():

@@ -12,6 +12,8 @@ import pytest
 
 from palimpsest.core.errors import RequestError
 from palimpsest.reports.page import write_report
+from palimpsest.reports.results import load_results
+from palimpsest.reports.section_kept import kept_in_words
 from tests.reports.fake_runs import a_run, a_study
 
 SECTIONS = {
@@ -234,3 +236,25 @@ def test_measures_stand_against_passes_for_finished_methods(text, tmp_path):
     assert any(words.startswith("FID by") and "336k" in words for words in drawn), drawn
     lonely = write_report([a_run(tmp_path / "one")], tmp_path / "one.html").read_text(encoding="utf-8")
     assert "against passes" not in lonely, "points at one place of the axis say no more than the table"
+
+
+def test_a_page_about_an_update_says_what_was_kept(tmp_path):
+    """Between its bounds, with the sheet of before, and the given model's row of noise levels."""
+    run = a_run(tmp_path, done=1, task_count=1, finished=True)
+    results = json.loads((run / "results.json").read_text())
+    (task,) = results["tasks"]
+    task["measures"] |= {"coverage_old": 0.78, "density_old": 0.59}
+    bounds = {"expected": {"coverage_old": 0.87, "density_old": 0.5}, "new_pictures": {"coverage_old": 0.23}}
+    task["kept"] = {"samples": 250, **bounds}
+    task["denoising_error"] = {"levels": [0, 999], "tasks": [0], "errors": [[0.4, 0.01]]}
+    (run / "results.json").write_text(json.dumps(results))
+    shutil.copy(run / "samples" / "task_1.png", run / "samples" / "task_1_before.png")
+    page = Page(write_report([run], tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "kept" in [attributes["id"] for attributes in page.all("section")]
+    assert {"0.7800", "0.8700", "0.2300", "before", "given model"} <= set(page.words)
+    assert "most forgotten: given model at level 0, 0.4" in page.words
+    assert any(image["alt"].endswith("before task 1") for image in page.all("img"))
+    said = kept_in_words(load_results(run).tasks[0])
+    assert said.endswith("(87% if nothing were lost, 23% if everything were)") and "near 78%" in said
+    older = load_results(a_run(tmp_path, "finetune"))
+    assert kept_in_words(older.tasks[-1]) == ""

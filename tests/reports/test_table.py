@@ -127,6 +127,25 @@ def test_csv_has_means_and_errors_in_columns_of_their_own(table, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["table.csv"]
 
 
+def test_long_names_of_methods_go_on_in_a_second_line():
+    """A list of classes, and a key of another strategy that is wider than the column."""
+    key = "strategy.generative_replay_classifier.teacher_sampler_of_dreams"
+    tasks = [[[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]], [[0], [1], [2], [3], [4], [5], [6], [7], [8], [9]]]
+    runs = [a_run(settings={"stream.tasks": each, key: number}) for number, each in enumerate(tasks)]
+    text = printed(render(compare(runs)), 80)
+    assert "…" not in text and max(map(len, text.splitlines())) <= 80
+    assert f"{key}=1" in "".join(line[1:41].strip() for line in text.splitlines())
+
+
+def test_in_a_file_each_row_says_all_that_is_not_the_default(tmp_path):
+    """There are no notes below it."""
+    runs = [a_run("lwf", options={"strength": strength, "clip": 5}) for strength in (1.25, 2.0)]
+    write_csv(compare(runs, {"lwf": {"strength": 1.25, "clip": 1}}), tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(newline="", encoding="utf-8") as file:
+        methods = [record["method"] for record in csv.DictReader(file)]
+    assert methods == ["lwf clip=5 strength=1.25", "lwf clip=5 strength=2.0"]
+
+
 def test_csv_is_overwritten_only_by_force(table, tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("mine")

@@ -1,21 +1,27 @@
 """Samples and what they are compared with."""
 
+import re
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 import palimpsest
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.denoising import denoising_error, predictions
+from palimpsest.evaluation.evaluator import Evaluator
+from palimpsest.evaluation.extractors import Extractor
+from palimpsest.evaluation.options import EvaluationOptions
 from palimpsest.learning.devices import Machine
 from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.drawing import draw_samples
 from palimpsest.runs.events import read_events
-from palimpsest.runs.yardstick import some
+from palimpsest.runs.yardstick import Yardstick, some
 from palimpsest.streams.open import open_stream
 from palimpsest.streams.options import StreamOptions
 from palimpsest.streams.pictures import Pictures
@@ -134,6 +140,39 @@ def test_pictures_of_tasks_to_come_are_no_reference_even_where_classes_come_agai
     assert run.results["counts"]["reference"] == [counts[0], sum(counts)]
     (seen,) = run.results["tasks"][1]["replay"]
     assert set(seen["shares"]) == {"0", "1"} and seen["purity"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "extractor", "sentence"),
+    [
+        (0.125, "same", "labels 12.5% of the 299 test pictures rightly, hardly more than the 10.* all measures of samples"),
+        (0.12, "other", "labels 12.0% of the 299 .* class: kld, total_variation and"),
+        (0.4, "same", ""),
+    ],
+)
+def test_an_evaluator_at_chance_is_doubted(accuracy, extractor, sentence):
+    """Of 299 test pictures in ten classes."""
+    evaluator = Evaluator(nn.Identity(), "small", "same", accuracy)
+    yardstick = Yardstick(
+        open_stream(StreamOptions(), 0, "cpu"),
+        EvaluationOptions(),
+        False,
+        evaluator,
+        Extractor(nn.Identity(), extractor, extractor),
+    )
+    assert bool(yardstick.doubt) == bool(sentence) and re.search(sentence, yardstick.doubt)
+    assert replace(yardstick, evaluator=None).doubt == ""
+
+
+def test_an_evaluator_of_one_class_is_warned_of_once(tmp_path, monkeypatch):
+    whole = open_stream(StreamOptions(tasks=[[0]]), 0, "cpu").tasks[0]
+    said = []
+    monkeypatch.setattr(QUIET, "say", said.append)
+    tables = tiny(evaluation={"samples": 20, "long_steps": 0, "evaluator": {"steps": 2}}, training={"steps": 1})
+    run = palimpsest.train(tables, stream=from_tasks([whole]), out=tmp_path / "run", display=QUIET)
+    told = [event["text"] for event in read_events(run.path / "events.jsonl") if event["event"] == "warning"]
+    (warned,) = [text for text in told if "one class alone" in text]
+    assert said.count(f"warning: {warned}") == 1 and "all measures of samples and what is said of replay mean nothing" in warned
 
 
 def test_features_are_probed_where_that_is_asked_for(tmp_path):

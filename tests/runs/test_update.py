@@ -18,7 +18,14 @@ from palimpsest.diffusion.samplers import Sampler
 from palimpsest.models.pipelines import Pipeline, open_pipeline
 from tests.tiny import QUIET, interrupted_after, tiny, weights
 
-QUICK = {"training.steps": 3, "training.batch": 4, "evaluation.steps": 2, "evaluation.sheet": 4, "engine.threads": 1}
+QUICK = {
+    "training.steps": 3,
+    "training.batch": 4,
+    "evaluation.steps": 2,
+    "evaluation.sheet": 4,
+    "evaluation.kept": 40,
+    "engine.threads": 1,
+}
 
 
 def small_pipeline(**scheduler: object) -> DDPMPipeline:
@@ -185,3 +192,41 @@ def test_the_pictures_are_those_of_the_folder_that_was_named(model, tmp_path):
         write_digits(data / name, range(digit, digit + 1), count=6)
     run = palimpsest.update(model, data=data, out=tmp_path / "new", set=QUICK, display=QUIET)
     assert run.results["tasks"][0]["classes"] == [0, 1]
+
+
+def test_a_model_that_stays_as_it_is_has_kept_everything(model, pictures, tmp_path):
+    """By its own samples, for its old pictures are not there: other noise in them, and the same in the sheet of before."""
+    still = QUICK | {"training.learning_rate": 1e-12}
+    run = palimpsest.update(model, data=pictures, out=tmp_path / "new", set=still, display=QUIET)
+    (task,) = run.results["tasks"]
+    assert 0.8 < task["measures"]["coverage_old"] < 1 and 0.7 < task["measures"]["density_old"] < 1.3
+    assert task["kept"]["samples"] == 40 and task["kept"]["expected"]["density_old"] == 0.5
+    assert task["kept"]["new_pictures"]["coverage_old"] < 0.5
+    assert task["denoising_error"]["tasks"] == [0] and max(task["denoising_error"]["errors"][0]) < 1e-12
+    sheets = [(run.path / "samples" / f"task_1{ending}.png").read_bytes() for ending in ("", "_before")]
+    assert sheets[0] == sheets[1]
+
+
+def test_what_was_kept_falls_where_the_model_moves_away(model, pictures, tmp_path):
+    moved = QUICK | {"training.steps": 60, "training.learning_rate": 0.03}
+    run = palimpsest.update(model, data=pictures, out=tmp_path / "new", strategy="finetune", set=moved, display=QUIET)
+    assert run.results["final"]["coverage_old"] < 0.7 and run.results["final"]["density_old"] < 0.7
+    assert min(run.results["tasks"][0]["denoising_error"]["errors"][0]) > 1e-4
+
+
+def test_too_few_samples_to_measure_what_was_kept_are_refused_at_once(model, pictures, tmp_path):
+    with pytest.raises(palimpsest.RequestError, match="evaluation.kept: what was kept is measured by 6 samples or more"):
+        palimpsest.update(model, data=pictures, out=tmp_path / "new", set={"evaluation.kept": 5}, display=QUIET)
+
+
+def test_a_given_model_that_is_gone_is_said_to_be(model, pictures, tmp_path, monkeypatch):
+    """As when a run is measured again elsewhere."""
+    whole = palimpsest.update(model, data=pictures, out=tmp_path / "new", set=QUICK, display=QUIET)
+    again = palimpsest.evaluate(tmp_path / "new", display=QUIET)
+    assert again["tasks"][0]["measures"] == whole.results["tasks"][0]["measures"]
+    assert again["tasks"][0]["kept"] == whole.results["tasks"][0]["kept"]
+    shutil.rmtree(model)
+    said = []
+    monkeypatch.setattr(QUIET, "say", said.append)
+    assert palimpsest.evaluate(tmp_path / "new", display=QUIET)["tasks"][0]["measures"] == {}
+    assert said == ["warning: what was kept is not measured: there is no given model, or not any more"]

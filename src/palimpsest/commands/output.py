@@ -1,5 +1,6 @@
 """What commands show when they are done."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -9,16 +10,21 @@ def show(run: object, model: Path | None = None) -> None:
     """The result table of a run, its page, and where its files are; said by the first process alone."""
     from palimpsest.reports.page import write_report
     from palimpsest.reports.results import load_results
+    from palimpsest.reports.section_kept import kept_in_words
     from palimpsest.reports.table import run_table
 
     if not run.results:
         return
-    print_rich(run_table(load_results(run.path)))
+    results = load_results(run.path)
+    print_rich(run_table(results))
     report = write_report([run.path], run.path / "report.html", defaults=defaults(), force=True)
     last = len(run.results["tasks"])
     typer.echo(f"run      {run.path}\nmodel    {model or run.path / 'models' / f'task_{last}'}")
-    if (sheet := run.path / "samples" / f"task_{last}.png").exists():  # a classifier alone has none
-        typer.echo(f"samples  {sheet}")
+    for what, name in (("before", "task_1_before"), ("samples", f"task_{last}")):
+        if (sheet := run.path / "samples" / f"{name}.png").exists():  # a classifier alone has none
+            typer.echo(f"{what:8} {sheet}")
+    if kept := kept_in_words(results.tasks[-1]):
+        typer.echo(f"kept     {kept}")
     typer.echo(f"report   {report}")
 
 
@@ -27,6 +33,31 @@ def defaults() -> dict[str, dict[str, object]]:
     from palimpsest.strategies import catalog
 
     return {name: {o.name: o.default for o in catalog.look_up(name).options} for name in catalog.names()}
+
+
+def in_all_runs(runs: Sequence[Path]) -> tuple[str, ...]:
+    """A note on the settings that several runs share and their experiment has otherwise.
+
+    None where one cannot be read, and for an experiment that does not come with the package.
+    """
+    from palimpsest.core.errors import RequestError
+    from palimpsest.reports.labels import listed
+    from palimpsest.reports.results import load_results
+    from palimpsest.runs.config import resolve
+    from palimpsest.runs.deciding import leaves
+    from palimpsest.runs.tables import experiment_names, read_experiment
+
+    try:
+        found = [load_results(run) for run in runs]
+    except RequestError:
+        return ()
+    names = {run.experiment for run in found}
+    if len(found) < 2 or len(names) > 1 or not names <= set(experiment_names()):
+        return ()
+    usual, settings = leaves(resolve(read_experiment(names.pop()))), [run.settings for run in found]
+    shared = {key: value for key, value in settings[0].items() if all(each.get(key) == value for each in settings)}
+    changed = {key: value for key, value in shared.items() if usual.get(key, value) != value}
+    return (f"all runs have {listed(changed)}",) if changed else ()
 
 
 def print_rich(thing: object) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from palimpsest.commands.options import Device, Force, Model, Runs, Settings, arguments
-from palimpsest.commands.output import defaults, print_rich
+from palimpsest.commands.output import defaults, in_all_runs, print_rich
 
 
 def sample(
@@ -87,6 +87,7 @@ def compare(
         if against
         else compare(found, defaults(), each=each)
     )
+    compared = compared.with_notes(in_all_runs(runs))
     if csv:
         table.write_csv(compared, csv, force=force)
     if published:
@@ -112,7 +113,8 @@ def report(
     if out is None and len(runs) > 1:
         raise RequestError(f"a page about {len(runs)} runs needs a place; give --out FILE.html.")
     place = out or folder_of(runs[0]) / "report.html"
-    typer.echo(f"report   {write_report(runs, place, defaults=defaults(), force=force)}")
+    page = write_report(runs, place, defaults=defaults(), said=in_all_runs(runs), force=force)
+    typer.echo(f"report   {page}")
 
 
 def list_(

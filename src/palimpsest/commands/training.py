@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from palimpsest.commands.options import Device, Experiment, Force, Precision, Seed, Settings, Strategy, arguments
-from palimpsest.commands.output import defaults, print_rich, show
+from palimpsest.commands.output import defaults, in_all_runs, print_rich, show
 
 
 def train(
@@ -59,7 +59,8 @@ def study(
     rows = published_of(read_experiment(experiment)) if published else None
     try:
         if outcome.finished:
-            print_rich(conclude(outcome.finished, outcome.out, defaults(), rows))
+            said = in_all_runs(outcome.finished)
+            print_rich(conclude(outcome.finished, outcome.out, defaults(), rows, said))
             typer.echo(f"report   {outcome.out / 'report.html'}")
     finally:
         outcome.check()

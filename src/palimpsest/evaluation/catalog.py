@@ -5,20 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 LONG = "_long"  # a measure of generation, taken again under the long sampler
-HEADLINES = (
-    "fid",
-    "precision",
-    "recall",
-    "kld",
-    "memorisation",
-    "accuracy",
-    "forgetting",
-)  # what a terminal has room for
-ALONE = (
-    "accuracy_nearest_mean",
-    "average_incremental_accuracy",
-    "base_forgetting",
-)  # and where nothing is generated, these
+# What a terminal has room for, and where nothing is generated, that, too.
+HEADLINES = ("fid", "precision", "recall", "kld", "memorisation", "coverage_old", "density_old", "accuracy", "forgetting")
+ALONE = ("accuracy_nearest_mean", "average_incremental_accuracy", "base_forgetting")
 
 
 @dataclass(frozen=True)
@@ -42,6 +31,7 @@ class Measure:
 
 
 SAMPLES = "all samples (evaluation.samples) and all reference pictures of the tasks seen (evaluation.reference)"
+OWN = "evaluation.kept samples of a given model, and as many of the taught one; features of the given model"
 COPIES = "at most evaluation.memorisation samples and as many test pictures; all training pictures of the tasks seen"
 TESTS = "all test pictures of the tasks seen"
 
@@ -125,6 +115,20 @@ MEASURES: dict[str, Measure] = {
             "",
             "Standard error of memorisation where nothing is memorised: how far it moves with other pictures.",
             COPIES,
+        ),
+        Measure(
+            "coverage_old",
+            "share of the given model's samples",
+            "higher",
+            "Share of the given model's own samples near which the taught one still makes something; kept says what to expect.",
+            OWN,
+        ),
+        Measure(
+            "density_old",
+            "ratio to the given model's",
+            "higher",
+            "How thickly the samples lie where the given model's own lie: 1 is as before, and 0.5 where half of them show the new.",
+            OWN,
         ),
         Measure(
             "accuracy",

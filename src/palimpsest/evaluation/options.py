@@ -2,9 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 RESNET18 = {"features": 512, "steps": 0, "epochs": 100, "batch": 64, "learning_rate": 5e-4, "validation": 0.1}
+LEAST_KEPT = 6  # samples, of which each has five neighbours
 
 
 class EvaluatorOptions(BaseModel):
@@ -78,6 +79,11 @@ class EvaluationOptions(BaseModel):
     denoising: int = Field(
         25, ge=0, description="test pictures a task, on which models of before and after are compared; 0: none"
     )
+    kept: int = Field(
+        0,
+        ge=0,
+        description="samples of a given model, and as many of the taught one, by which it is measured what was kept; 0: none",
+    )
     probe: int = Field(
         0, ge=0, description="training pictures for a linear probe of the generator's features after each task; 0: none"
     )
@@ -91,3 +97,11 @@ class EvaluationOptions(BaseModel):
         description="a CLIP model of transformers, a folder or a name on the hub, that also compares synthetic pictures with real ones",
     )
     evaluator: EvaluatorOptions = Field(EvaluatorOptions(), description="the classifier whose features are compared")
+
+    @field_validator("kept")
+    @classmethod
+    def check_kept(cls, count: int) -> int:
+        """Refuse what has no five neighbours."""
+        if 0 < count < LEAST_KEPT:
+            raise ValueError(f"what was kept is measured by {LEAST_KEPT} samples or more, or by 0 for not at all, not by {count}")
+        return count

@@ -141,6 +141,14 @@ def encoder_maps(network: nn.Module, x: Tensor, t: Tensor) -> list[Tensor]:
     return [*maps, network.mid_block(x, embedding)]
 
 
+def can_be_looked_into(network: nn.Module) -> bool:
+    """Whether `encoder_maps` goes the way that the network goes: a `UNet2DModel` with a middle, and without skips of the input."""
+    from diffusers import UNet2DModel  # takes seconds
+
+    usual = isinstance(network, UNet2DModel) and network.mid_block is not None
+    return usual and not any(hasattr(block, "skip_conv") for block in network.down_blocks)
+
+
 def features(network: nn.Module, x: Tensor) -> Tensor:
     """The averages over places of all of `encoder_maps`, (B, width), of clean pictures (B, C, H, W)."""
     t = torch.zeros(len(x), dtype=torch.int64, device=x.device)

@@ -4,11 +4,12 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from palimpsest.core.errors import RequestError
-from palimpsest.evaluation.catalog import find, in_order
+from palimpsest.evaluation.catalog import COPIES, SAMPLES, find, in_order
+from palimpsest.reports.labels import Labels, differing, listed, options_of_rows
 from palimpsest.reports.results import Results
 
 
@@ -25,7 +26,8 @@ class Cell:
 class Row:
     """A method: its finished runs with all their seeds, or one unfinished run.
 
-    options: those of the strategy that are not its defaults, and settings that tell the compared runs apart.
+    options: those of the strategy, and settings, that tell the compared rows apart; of a strategy with one row, those that are
+    not its defaults.  constant: of a strategy with several rows, those that are not its defaults and the same in all of them.
     """
 
     strategy: str
@@ -37,6 +39,7 @@ class Row:
     measures: Mapping[str, Cell]
     passes: Cell | None
     seconds: Cell | None
+    constant: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def method(self) -> str:
@@ -51,6 +54,10 @@ class Table:
     measures: tuple[str, ...]
     extractor: str
     notes: tuple[str, ...] = ()
+
+    def with_notes(self, first: Sequence[str]) -> "Table":
+        """The table with these notes before its own."""
+        return replace(self, notes=(*first, *self.notes))
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ def compare(
     """The table of some runs.
 
     defaults: the options of each strategy as its signature (or the experiment) has them; options that equal them
-    are not shown.  ddof: what is taken off the number of seeds in the variance, 1, or 0 as some papers have it.
+    are not shown, but where they vary among the rows of a strategy.  ddof: what is taken off the number of seeds in the variance, 1, or 0 as some papers have it.
     each: every run in a row of its own, named with its seed, and no means.
     Raises RequestError for runs that must not stand in one table: different extractors or streams, or the same method
     and seed twice.
@@ -80,23 +87,31 @@ def compare(
     if not runs:
         raise RequestError("there is nothing to compare; give at least one run directory.")
     refuse_mixture(runs)
-    shown = Labels(defaults or {}, differing(runs), len({run.experiment for run in runs}) > 1, each)
     groups: dict[tuple[Method, int | None], list[Results]] = {}
     for run in runs:
         if run.finished:
             groups.setdefault((method(run), run.seed if each else None), []).append(run)
-    unfinished = ([run] for run in runs if not run.finished)
-    rows = tuple(row(several, shown, ddof) for several in (*groups.values(), *unfinished))
+    several = [*groups.values(), *([run] for run in runs if not run.finished)]
+    experiments = len({run.experiment for run in runs}) > 1
+    shown = Labels(defaults or {}, differing(runs), experiments, each, options_of_rows([group[0] for group in several]))
+    rows = tuple(row(group, shown, ddof) for group in several)
     names = in_order(name for line in rows for name in line.measures)
-    return Table(rows, tuple(names), runs[0].extractor_in_words, notes(rows, ddof, each))
+    extractor = next((run.extractor_in_words for run in runs if run.extractor), "")
+    return Table(rows, tuple(names), extractor, (*notes(rows, ddof, each), *without_samples(runs)))
 
 
 def refuse_mixture(runs: Sequence[Results]) -> None:
-    """Numbers from two extractors or two streams do not compare, and one run must not count as two seeds."""
+    """Numbers from two extractors or two streams do not compare, and one run must not count as two seeds.
+
+    A run whose samples nothing looked at, such as a classifier's, has no extractor, and no number that would need one.
+    """
     first = runs[0]
     for other in runs[1:]:
         if other.stream != first.stream:
             raise mixture("streams", first, json.dumps(first.stream), other, json.dumps(other.stream))
+    looked_at = [run for run in runs if not is_without_samples(run)]
+    first = next(iter(looked_at), first)
+    for other in looked_at[1:]:
         for what in ("extractor", "evaluator"):
             here, there = getattr(first, what), getattr(other, what)
             if there.get("sha256") != here.get("sha256"):
@@ -109,6 +124,12 @@ def refuse_mixture(runs: Sequence[Results]) -> None:
                 f'"{twin.path}" and "{run.path}" are the same method with the same seed {run.seed}; leave one out, '
                 "for a seed must not count twice."
             )
+
+
+def is_without_samples(run: Results) -> bool:
+    """Whether nothing has looked at samples of the run."""
+    found = {name for task in run.tasks for name in task.measures} | run.final.keys()
+    return not run.extractor and not any((entry := find(name)) and entry.taken_over in (SAMPLES, COPIES) for name in found)
 
 
 def mixture(what: str, first: Results, here: str, other: Results, there: str) -> RequestError:
@@ -127,36 +148,6 @@ def method(run: Results) -> Method:
     return Method(run.experiment, run.strategy, options, settings)
 
 
-def differing(runs: Sequence[Results]) -> tuple[str, ...]:
-    """The settings that are not the same in all runs whose config.toml could be read; of strategies, in those that had them."""
-    known = [run.settings for run in runs if run.settings]
-    keys = dict.fromkeys(key for settings in known for key in settings)
-    return tuple(key for key in keys if varies(key, known))
-
-
-def varies(key: str, known: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a setting has several values."""
-    having = [each for each in known if key in each] if key.startswith("strategy.") else known
-    return any(each.get(key) != having[0].get(key) for each in having)
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What has to be said beside a strategy's name to tell the rows of a table apart."""
-
-    defaults: Mapping[str, Mapping[str, Any]]
-    settings: tuple[str, ...]
-    experiments: bool
-    seeds: bool = False
-
-    def of(self, run: Results) -> dict[str, Any]:
-        usual = self.defaults.get(run.strategy, {})
-        experiment = {"experiment": run.experiment} if self.experiments else {}
-        options = {name: value for name, value in run.options.items() if name not in usual or usual[name] != value}
-        settings = {name: run.settings[name] for name in self.settings if name in run.settings}
-        return {**experiment, **options, **settings, **({"seed": run.seed} if self.seeds else {})}
-
-
 def row(several: Sequence[Results], labels: Labels, ddof: int = 1) -> Row:
     """One row from the runs of one method."""
     first = several[0]
@@ -171,6 +162,7 @@ def row(several: Sequence[Results], labels: Labels, ddof: int = 1) -> Row:
         measures={name: cell((run.measures[name] for run in several if name in run.measures), ddof) for name in names},
         passes=cell_of_cost(several, ddof, "student_passes", "teacher_passes"),
         seconds=cell_of_cost(several, ddof, "seconds"),
+        constant=labels.constant(first),
     )
 
 
@@ -202,6 +194,8 @@ def best(rows: Sequence[Row], name: str) -> float | None:
 def notes(rows: Sequence[Row], ddof: int, each: bool = False) -> tuple[str, ...]:
     """What has to be known to read the table rightly."""
     said = []
+    for strategy, constant in {line.strategy: line.constant for line in rows if line.constant}.items():
+        said.append(f"{strategy} has {listed(constant)} in all rows")
     if any(line.measures and len(line.seeds) > 1 for line in rows):
         said.append(f"mean ± standard error over seeds (ddof {ddof})")
     if not each:
@@ -209,6 +203,14 @@ def notes(rows: Sequence[Row], ddof: int, each: bool = False) -> tuple[str, ...]
     if any(not line.finished for line in rows):
         said.append("unfinished runs stand alone, with the measures after their last finished task: never averaged")
     return tuple(said)
+
+
+def without_samples(runs: Sequence[Results]) -> tuple[str, ...]:
+    """A note that names the strategies of which no samples were measured, where those of others were."""
+    names = dict.fromkeys(run.strategy for run in runs if is_without_samples(run))
+    if not names or all(map(is_without_samples, runs)):
+        return ()
+    return (f"no samples of {', '.join(names)} were measured, so that only accuracies compare with the others",)
 
 
 def other_seeds(rows: Sequence[Row]) -> tuple[str, ...]:

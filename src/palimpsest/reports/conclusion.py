@@ -17,11 +17,12 @@ def conclude(
     folder: Path,
     defaults: Mapping[str, Mapping[str, Any]] | None = None,
     published: Mapping[str, Any] | None = None,
+    said: Sequence[str] = (),
 ) -> Shown:
     """Write FOLDER/report.html about some finished runs, and give their comparison as a rich renderable.
 
     published: as `published.compare_published` takes it; the table is then ours beside the paper's.
-    defaults: as `comparison.compare` takes them. Raises RequestError for runs that must not stand in one table.
+    defaults: as `comparison.compare` takes them.  said: notes that stand first among the table's own. Raises RequestError for runs that must not stand in one table.
     """
     from palimpsest.reports.page import write_report  # draws figures, which takes a moment to import
 
@@ -29,6 +30,6 @@ def conclude(
     if published:
         table = render_published(compare_published(results, published, defaults))
     else:
-        table = render(compare(results, defaults))
-    write_report(runs, folder / PAGE, defaults=defaults, force=True)
+        table = render(compare(results, defaults).with_notes(said))
+    write_report(runs, folder / PAGE, defaults=defaults, said=said, force=True)
     return table

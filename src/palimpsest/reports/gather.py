@@ -83,14 +83,16 @@ class Gathered:
         return tuple(method for method in self.methods if method.row)
 
 
-def gather(paths: Sequence[Path], defaults: Mapping[str, Mapping[str, Any]] | None = None) -> Gathered:
-    """Reads run directories and puts the seeds of a method together, as the comparison does.
+def gather(
+    paths: Sequence[Path], defaults: Mapping[str, Mapping[str, Any]] | None = None, said: Sequence[str] = ()
+) -> Gathered:
+    """Reads run directories and puts the seeds of a method together, as the comparison does. said: notes before the table's own.
 
     Raises RequestError for a place that is no run directory, and for runs that must not stand in one table.
     """
     runs = [read_run(Path(path)) for path in paths]
     whole, damaged = [run for run in runs if run.results], [run for run in runs if not run.results]
-    table = compare([run.results for run in whole], defaults) if whole else None
+    table = compare([run.results for run in whole], defaults).with_notes(said) if whole else None
     parts = [(row.method.replace("\n", ", "), row, several) for row, several in zip(rows_of(table), grouped(whole))]
     parts += [(run.name, None, [run]) for run in damaged]
     return Gathered(tuple(Method(name, place, row, tuple(of)) for place, (name, row, of) in enumerate(parts)), table)

@@ -11,6 +11,7 @@ from palimpsest.reports import section_about as about
 from palimpsest.reports.gather import Gathered, gather
 from palimpsest.reports.markup import Markup, Section, count, join, tag
 from palimpsest.reports.section_cost import cost
+from palimpsest.reports.section_kept import kept
 from palimpsest.reports.section_matrices import denoising, matrices
 from palimpsest.reports.section_replay import replay
 from palimpsest.reports.section_results import best_numbers, curves, result_table
@@ -21,6 +22,7 @@ from palimpsest.reports.section_training import losses
 FILE = "report.html"
 MEASURED = {
     "results": result_table,
+    "what was kept": kept,
     "curves": curves,
     "sample sheets": samples,
     "numbers by task": matrices,
@@ -31,7 +33,7 @@ MEASURED = {
     "losses": losses,
     "cost": cost,
 }
-IF_ANY = {"synthetic pictures"}  # not missed where there are none
+IF_ANY = {"synthetic pictures", "what was kept"}  # not missed where there are none
 ABOUT = (about.warnings, about.remembered, about.measures, about.settings, about.environment)
 
 
@@ -40,12 +42,14 @@ def write_report(
     out: Path,
     *,
     defaults: Mapping[str, Mapping[str, Any]] | None = None,
+    said: Sequence[str] = (),
     force: bool = False,
 ) -> Path:
     """Write one page about one or several run directories, and give back where it lies.
 
     out: RUN/report.html of one of the runs is written again; any other file that exists is refused unless `force`.
-    defaults: the options of each strategy that need not be shown, as `compare` takes them. A damaged or unfinished run
+    defaults: the options of each strategy that need not be shown, as `compare` takes them.
+    said: notes that stand first below the table. A damaged or unfinished run
     is reported as far as it goes. Raises RequestError for places that are no run directories, for runs that must not
     stand in one table, and for an `out` that is taken.
     """
@@ -53,7 +57,7 @@ def write_report(
     if not runs:
         raise RequestError("there is nothing to report; give at least one run directory.")
     refuse_taken(out, runs, force)
-    found = gather(runs, defaults)
+    found = gather(runs, defaults, said)
     make_place(out.parent)
     content = html(found).encode("utf-8")
     write_atomically(out, content)

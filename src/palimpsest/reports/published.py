@@ -7,10 +7,11 @@ from typing import Any
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.tables import flat
-from palimpsest.reports.comparison import Cell, Labels, cell, differing, method, refuse_mixture
+from palimpsest.reports.comparison import Cell, cell, method, refuse_mixture
+from palimpsest.reports.labels import Labels, differing
 from palimpsest.reports.numbers import with_error
 from palimpsest.reports.results import Results, decides
-from palimpsest.reports.table import ABSENT, Shown, column, heading
+from palimpsest.reports.table import ABSENT, WIDEST, Shown, column, heading
 
 MEASURES = ("fid", "kld", "accuracy", "average_incremental_accuracy")  # what a published row may hold
 EXTRACTOR, EVALUATOR = "inception", "resnet18"  # the paper's, as the names of ours begin
@@ -198,7 +199,7 @@ def render_published(table: PublishedTable) -> Shown:
 
     about = column("seeds", rows, lambda row: str(len(row.seeds))), column("table", rows, lambda row: row.table)
     shown = [name for name in MEASURES if any(row.measures[name].paper or row.measures[name].ours for row in rows)]
-    first = column("method", rows, lambda row: row.method, left=True)
+    first = column("method", rows, lambda row: row.method, left=True, wraps=WIDEST)
     return Shown(first, (*map(group, shown), about), "ours beside the paper's", table.notes)
 
 

@@ -23,7 +23,8 @@ class Task:
 
     per_task, per_class: measures of every task and class seen ("task" or "class", then "fid", "frequency", "due",
     "accuracy"); the same under the long sampler.  replay: what was replayed during the task, by source and learner.
-    denoising_error: "levels" and "errors", a list a past task.  seen: "steps", and rows of training data, "real" and "synthetic".
+    denoising_error: "levels", and "errors", a list for each of "tasks", where 0 is a given model.  kept: of a given model, what
+    "coverage_old" and "density_old" are "expected" to be, and what "new_pictures" alone come to.  seen: "steps", and rows of training data, "real" and "synthetic".
     synthetic: how far synthetic pictures are from real ones, in all and "per_class".  What was not measured is empty.
     """
 
@@ -37,6 +38,7 @@ class Task:
     per_class_long: tuple[Mapping[str, float], ...] = ()
     replay: tuple[Mapping[str, Any], ...] = ()
     denoising_error: Mapping[str, Any] = field(default_factory=dict)
+    kept: Mapping[str, Any] = field(default_factory=dict)
     seen: Mapping[str, int] = field(default_factory=dict)
     synthetic: Mapping[str, Any] = field(default_factory=dict)
 
@@ -160,7 +162,7 @@ def parse_task(found: Mapping[str, Any]) -> Task:
         measures=dict(found["measures"]),
         seconds=float(found["seconds"]),
         **{name: tuple(map(dict, found.get(name) or ())) for name in lists},
-        **{name: dict(found.get(name) or {}) for name in ("denoising_error", "seen", "synthetic")},
+        **{name: dict(found.get(name) or {}) for name in ("denoising_error", "kept", "seen", "synthetic")},
     )
 
 

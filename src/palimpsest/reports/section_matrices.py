@@ -11,6 +11,7 @@ from palimpsest.reports.markup import Markup, Section, figure, grid, join, short
 from palimpsest.reports.section_results import label
 
 Entry = Mapping[str, Any]
+GIVEN = "given model"  # of which own samples stand for what it was taught
 Value = Callable[[Entry], float | None]
 
 
@@ -121,7 +122,7 @@ def denoising(found: Gathered) -> Section | None:
         return None
     meaning = (
         "mean squared difference of the predicted noise between the model after the last task and the first model that "
-        f"knew the task, by noise level (0 is a clean picture); fainter is better; {seeds_of(found)}"
+        f"knew the task (or the given one, on its own samples), by noise level (0 is a clean picture); fainter is better; {seeds_of(found)}"
     )
     maps = grid(*(heat_map(heat, rising(heats, logarithmic=True), "task ↓\nlevel →") for heat in heats), class_="wide")
     caption = join([tag("strong", "Denoising error"), tag("span", meaning, class_="unit")])
@@ -134,10 +135,11 @@ def error_map(method: Method) -> Heat | None:
     found = [each for each in found if each.get("levels") == found[0].get("levels")]
     if not found or not found[0].get("levels"):
         return None
-    levels, tasks = found[0]["levels"], range(len(found[0]["errors"]))
-    cells = [[mean(one(each, task, place) for each in found) for place in range(len(levels))] for task in tasks]
+    levels, rows = found[0]["levels"], range(len(found[0]["errors"]))
+    cells = [[mean(one(each, row, place) for each in found) for place in range(len(levels))] for row in rows]
     values = tuple(tuple(cell.mean if cell else None for cell in row) for row in cells)
-    heat = Heat(label(method), tuple(str(task + 1) for task in tasks), tuple(map(str, levels)), values)
+    tasks = found[0].get("tasks") or [row + 1 for row in rows]  # an older run does not name them
+    heat = Heat(label(method), tuple(str(task or GIVEN) for task in tasks), tuple(map(str, levels)), values)
     return Heat(heat.name, heat.rows, heat.columns, values, worst(heat)) if heat.numbers else None
 
 
@@ -152,4 +154,5 @@ def worst(heat: Heat) -> str:
     """Where the greatest error is."""
     places = [(v, r, c) for r, row in zip(heat.rows, heat.values) for c, v in zip(heat.columns, row) if is_number(v)]
     value, row, column = max(places)
-    return f"most forgotten: task {row} at level {column}, {short(value)}"
+    where = row if row == GIVEN else f"task {row}"
+    return f"most forgotten: {where} at level {column}, {short(value)}"

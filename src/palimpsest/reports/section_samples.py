@@ -10,6 +10,7 @@ from palimpsest.reports.section_results import in_words, samplers
 from palimpsest.reports.sheets import picture, sheet_path
 
 EXPECTED = 0.01  # of held-out pictures are as near to a training picture as the measure asks, by its definition
+BEFORE = "_before"  # the end of the name of a given model's sheet
 BUDGET = 3_000_000  # characters of pictures that a page can hold
 
 
@@ -48,10 +49,10 @@ def seed_of(run: Run) -> Markup:
 
 
 def sheet_rows(found: Gathered, chosen: Sequence[tuple[Method, Run]], height: int) -> list[list[Markup]]:
-    """A row a task, and one for the last task under the long sampler."""
+    """A row a task, before it one of a given model, and one for the last task under the long sampler."""
     last = 1 + max(number_of(path.stem) for _, run in chosen for path in (run.folder / "samples").glob("task_*.png"))
     rows = []
-    for number, kind in [(number, kind) for number in range(1, last) for kind in ("", LONG)]:
+    for number, kind in [(number, kind) for number in range(1, last) for kind in (BEFORE, "", LONG)]:
         cells = [sheet(method, run, number, kind, height) for method, run in chosen]
         if any(cells):
             rows.append([heading(found, number, kind), *(cell or tag("td", ABSENT, class_="none") for cell in cells)])
@@ -64,13 +65,16 @@ def number_of(stem: str) -> int:
 
 
 def heading(found: Gathered, number: int, kind: str) -> Markup:
+    if kind == BEFORE:
+        return tag("th", "before", scope="row")
     sampler = tag("span", samplers(found)[1], class_="option") if kind else None
     return tag("th", str(number), sampler, scope="row")
 
 
 def sheet(method: Method, run: Run, number: int, kind: str, height: int) -> Markup | None:
-    by_long = ", long sampler" if kind else ""
-    alternative = f"Samples of {method.name} after task {number}{by_long}{in_numbers(run, number, kind)}"
+    by_long = ", long sampler" if kind == LONG else ""
+    when = "before" if kind == BEFORE else "after"
+    alternative = f"Samples of {method.name} {when} task {number}{by_long}{in_numbers(run, number, kind)}"
     image = picture(sheet_path(run.folder, number, kind), alternative, height)
     return tag("td", image) if image else None
 

@@ -30,7 +30,14 @@ class Replay(Shape):
 
 class DenoisingError(Shape):
     levels: list[float] = []
+    tasks: list[int] = []
     errors: list[list[float]] = []
+
+
+class Kept(Shape):
+    samples: int = 0
+    expected: Numbers = {}
+    new_pictures: Numbers = {}
 
 
 class Task(Shape):
@@ -44,6 +51,7 @@ class Task(Shape):
     per_class_long: list[Numbers] = []
     replay: list[Replay] = []
     denoising_error: DenoisingError = DenoisingError()
+    kept: Kept | None = None
 
 
 class Passes(Shape):

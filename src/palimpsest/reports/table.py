@@ -23,6 +23,7 @@ from palimpsest.reports.results import Results
 __all__ = ["compare", "render", "run_table", "write_csv"]
 
 ABSENT = "–"
+WIDEST = 40  # of a method's name, which goes on in a second line
 UNBOUNDED = 10_000  # a table is first measured without the terminal's edge, which would cut its columns
 
 
@@ -81,6 +82,7 @@ def build(columns: Sequence[Column]) -> RichTable:
             justify="left" if column.left else "right",
             no_wrap=not column.wraps,
             max_width=column.wraps or None,
+            overflow="fold",
         )
     for texts in zip(*(column.cells for column in columns), strict=True):
         table.add_row(*map(Text, texts))
@@ -101,7 +103,7 @@ def render(table: Table) -> Shown:
         column("passes", rows, lambda row: amount(row.passes.mean) if row.passes else ABSENT),
         column("time", rows, lambda row: duration(row.seconds.mean) if row.seconds else ABSENT),
     )
-    method = column("method", rows, lambda row: row.method, left=True)
+    method = column("method", rows, lambda row: row.method, left=True, wraps=WIDEST)
     groups = (*map(measured, by_sampler(headlines(table.measures))), about)
     return Shown(
         method, groups, notes=(*by_extractor(table.extractor), *not_shown(table.measures, "--csv"), *table.notes)
@@ -188,7 +190,7 @@ def in_csv(row: Row, table: Table) -> dict[str, Any]:
     """A row of the comparison as columns of a file."""
     numbers = {name: row.measures.get(name) for name in table.measures}
     record: dict[str, Any] = {
-        "method": row.method.replace("\n", " "),
+        "method": " ".join([row.strategy, *(f"{k}={v}" for k, v in {**row.constant, **row.options}.items())]),
         "finished": row.finished,
         "tasks": row.progress,
         "seeds": " ".join(map(str, row.seeds)),

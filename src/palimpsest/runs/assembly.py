@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from torch import nn
 
@@ -74,7 +73,7 @@ def assemble(
     if experiment.learner not in BUILDERS:
         raise unknown("learner", experiment.learner, BUILDERS)
     machine = find_machine(experiment.engine)
-    given = open_pipeline(Path(experiment.model)) if experiment.model else None
+    given = open_pipeline(experiment.given) if experiment.given else None
     if stream is None:
         options = fitting(experiment.stream, given[0].shape) if given else experiment.stream
         stream = open_stream(options, experiment.seed, machine.device)

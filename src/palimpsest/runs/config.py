@@ -3,6 +3,7 @@
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import tomlkit
@@ -68,6 +69,11 @@ class Experiment(BaseModel):
     strategy: StrategyOptions
     seeds: tuple[int, ...] = Field((), description="the seeds of its studies")
     published: tuple[PublishedRow, ...] = Field((), description="what a paper prints for it; decides nothing")
+
+    @property
+    def given(self) -> Path | None:
+        """The folder of the model that is taught on; None where a new one is trained."""
+        return Path(self.model) if self.model else None
 
     @property
     def options(self) -> dict[str, Any]:

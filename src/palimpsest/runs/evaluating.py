@@ -16,7 +16,7 @@ from palimpsest.core.files import make_place, write_atomically
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.devices import Machine, find_machine
-from palimpsest.models.pipelines import read_classes
+from palimpsest.models.pipelines import open_pipeline, read_classes
 from palimpsest.runs.assembly import fitting
 from palimpsest.runs.config import Experiment, as_settings, resolve, to_toml
 from palimpsest.runs.display import Display
@@ -24,6 +24,7 @@ from palimpsest.runs.drawing import samplers_of
 from palimpsest.runs.findings import measured, summarised, task_entry
 from palimpsest.runs.folder import RunFolder, open_folder
 from palimpsest.runs.measuring import Measurer, offering
+from palimpsest.runs.measuring_forgetting import GIVEN
 from palimpsest.runs.models import open_learners
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.yardstick import make_yardstick
@@ -77,7 +78,10 @@ class Subject:
         return {name: learner for name, learner in found.items() if getattr(learner, "classes", names) == names}
 
     def generator(self, task: int, machine: Machine) -> Denoiser | None:
-        """The generator by the end of a task; None where there is none."""
+        """The generator by the end of a task, or the one that the run was given (task 0); None where there is none."""
+        given = self.experiment.given
+        if task == GIVEN and given and given.exists():
+            return open_pipeline(given)[0].to(machine.device)
         return offering(self.learners(task, machine), "noise") if task in self.models else None
 
 
@@ -111,6 +115,8 @@ def evaluate(
     stream = numbered_alike(subject, stream)
     check_classes(subject, stream)
     measurer = make_measurer(subject, stream, machine, display)
+    if measurer.yardstick.doubt:
+        display.say(f"warning: {measurer.yardstick.doubt}")
     tasks, pictures = measure_models(subject, stream, measurer, machine, display)
     finished = len(tasks) == len(stream)
     if finished:

@@ -1,5 +1,6 @@
 """What a measurement has found out."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from PIL import Image
@@ -23,3 +24,10 @@ class Found:
         """More numbers of the same tasks or classes."""
         known = self.groups.setdefault(name, [{} for _ in numbers])
         self.groups[name] = [old | new for old, new in zip(known, numbers, strict=True)]
+
+    def add_errors(self, levels: Sequence[int], errors: Mapping[int, Sequence[float]]) -> None:
+        """Denoising errors by task, 0 being a given model; each a number a noise level."""
+        if errors:
+            known = self.facts.setdefault("denoising_error", {"levels": levels, "tasks": [], "errors": []})
+            known["tasks"] += errors.keys()
+            known["errors"] += errors.values()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from diffusers import UNet2DModel
+from PIL.Image import Image
 from torch import Tensor, nn
 
 from palimpsest.core.batch import Batch
@@ -13,7 +13,6 @@ from palimpsest.core.term import Source
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.catalog import LONG
-from palimpsest.evaluation.denoising import denoising_error, predictions, spread_levels
 from palimpsest.evaluation.described import describe_samples
 from palimpsest.evaluation.linear_probe import linear_probe
 from palimpsest.evaluation.measures import measure_generation, measure_groups
@@ -27,10 +26,11 @@ from palimpsest.evaluation.memorisation import (
 from palimpsest.evaluation.replay import examine_replay
 from palimpsest.evaluation.sheet import sample_sheet
 from palimpsest.learning.devices import Machine
-from palimpsest.models.joint import features
+from palimpsest.models.joint import can_be_looked_into, features
 from palimpsest.runs.drawing import draw_samples
 from palimpsest.runs.found import Found
 from palimpsest.runs.measuring_classifiers import measure_classifiers
+from palimpsest.runs.measuring_forgetting import GIVEN, measure_forgetting, measure_kept
 from palimpsest.runs.yardstick import Yardstick
 from palimpsest.streams.pictures import joined
 from palimpsest.streams.stream import Task
@@ -73,37 +73,50 @@ class Measurer:
     ) -> Found:
         """All that can be found out after a task; all processes draw, and the first one measures.
 
-        model: the generator as it was after an earlier task; None where it is not there any more.
+        model: the generator as it was after an earlier task, a given one being that of task 0; None where it is not there any more.
         check: is told how many samples are drawn, and may raise.
         """
         found = Found()
         generator = offering(learners, "noise")
         classifiers = [learner for learner in learners.values() if "logits" in learner.heads]
         if generator is not None:
-            last = task.number == len(self.yardstick.stream)
+            last, learnt = task.number == len(self.yardstick.stream), self.yardstick.stream.learnt(task.number)
             samplers = {"": self.sampler} | ({LONG: self.long_sampler} if last and self.long_sampler else {})
             for suffix, sampler in samplers.items():
-                samples = self.draw(generator, sampler, task, check)
+                samples = self.draw(generator, sampler, self.count, learnt, check)
                 if self.machine.main:
                     self.of_samples(found, task, samples, suffix)
+            if self.yardstick.options.kept:
+                self.of_given(found, task, generator, model(GIVEN), check)
             if self.machine.main:
-                self.of_forgetting(found, task, generator, model)
+                measure_forgetting(found, task, generator, model, self.first, self.yardstick, self.seed)
                 self.of_features(found, task, generator)
         if classifiers and self.machine.main:
             measure_classifiers(found, task, classifiers, self.yardstick, self.machine.device)
         return found
 
-    def draw(self, denoiser: Denoiser, sampler: Sampler, task: Task, check: Callable[[int], None]) -> Tensor:
+    def draw(
+        self,
+        denoiser: Denoiser,
+        sampler: Sampler,
+        count: int,
+        classes: Sequence[int],
+        check: Callable[[int], None],
+        address: str = "evaluation",
+    ) -> Tensor:
         """Samples (N, C, H, W) in [-1, 1] on the CPU, from the same noise for every task and sampler; where the denoiser is
-        told of classes, of all that have been learnt, in turn."""
-        address, batch = (self.seed, "evaluation"), self.yardstick.options.batch
-        learnt = self.yardstick.stream.learnt(task.number)
-        return draw_samples(denoiser, sampler, self.count, batch, address, self.machine, check, learnt)
+        told of classes, of these in turn."""
+        batch, address = self.yardstick.options.batch, (self.seed, address)
+        return draw_samples(denoiser, sampler, count, batch, address, self.machine, check, classes)
+
+    def sheet(self, samples: Tensor) -> Image:
+        """The first samples as one picture."""
+        return sample_sheet(samples[: self.yardstick.options.sheet], SHEET_COLUMNS)
 
     def of_samples(self, found: Found, task: Task, samples: Tensor, suffix: str) -> None:
         """The measures of samples against real pictures of the classes seen so far, and the sheet."""
         yardstick, options = self.yardstick, self.yardstick.options
-        found.pictures[suffix] = sample_sheet(samples[: options.sheet], SHEET_COLUMNS)
+        found.pictures[suffix] = self.sheet(samples)
         samples = samples[: options.samples]
         if yardstick.evaluator is None:
             return
@@ -137,35 +150,27 @@ class Measurer:
             "memorisation_se": memorisation_error(len(samples), len(held_out)),
         }
 
-    def of_forgetting(
-        self, found: Found, task: Task, denoiser: Denoiser, model: Callable[[int], Denoiser | None]
+    def of_given(
+        self, found: Found, task: Task, generator: Denoiser, given: Denoiser | None, check: Callable[[int], None]
     ) -> None:
-        """Where, in noise levels, the model has moved away from the first models that knew the past tasks."""
-        errors = []
-        for earlier in self.yardstick.seen(task):
-            pictures = self.yardstick.probes(earlier)
-            if pictures is None:
-                return
-            address = (self.seed, "denoising error", earlier.number)
-            present = predictions(denoiser, *pictures, address)
-            if earlier is task:
-                self.first[task.number] = present
-            elif earlier.number not in self.first:  # after an interruption
-                if (first := model(earlier.number)) is None:
-                    found.warnings.append(
-                        f"no denoising error: the model of task {earlier.number} is not there any more"
-                    )
-                    return
-                self.first[earlier.number] = predictions(first, *pictures, address)
-            if earlier is not task:
-                errors.append(denoising_error(present, self.first[earlier.number]))
-        if errors:
-            found.facts["denoising_error"] = {"levels": spread_levels(denoiser.process.steps), "errors": errors}
+        """What is still there of a given model, by pictures that it makes itself; all processes draw."""
+        if given is None:
+            found.warnings.append("what was kept is not measured: there is no given model, or not any more")
+            return
+        kept, old = self.yardstick.options.kept, given.told_of
+        own, made = (
+            self.draw(each, self.sampler, kept, old, check, address)
+            for each, address in ((given, "given model"), (generator, "evaluation"))
+        )
+        if task.number == 1:
+            found.pictures["_before"] = self.sheet(self.draw(given, self.sampler, self.count, old, check))
+        if self.machine.main:
+            measure_kept(found, task, generator, given, own, made, self.yardstick, self.seed)
 
     def of_features(self, found: Found, task: Task, generator: nn.Module) -> None:
         """What a linear classifier makes of the features of a generator that is not told of classes."""
         options = self.yardstick.options
-        if not options.probe or generator.conditional or not isinstance(generator.network, UNet2DModel):
+        if not options.probe or generator.conditional or not can_be_looked_into(generator.network):
             return
         batch, network = options.batch, generator.network
         test, training = joined([earlier.test for earlier in self.yardstick.seen(task)]), self.yardstick.probed(task)

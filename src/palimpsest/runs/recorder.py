@@ -191,9 +191,9 @@ class Recorder:
         self.mark = time.monotonic()
 
     def generator_after(self, task: int) -> Denoiser | None:
-        """The generator as it was after an earlier task of this run; None where somebody has removed it."""
-        place = self.folder.model(task)
-        return open_pipeline(place)[0].to(self.machine.device) if place.exists() else None
+        """The generator as it was after an earlier task of this run, or the given one (task 0); None where it is not there."""
+        place = self.folder.model(task) if task else self.assembly.experiment.given
+        return open_pipeline(place)[0].to(self.machine.device) if place and place.exists() else None
 
     def keep(self, task: Task, learners: Mapping[str, nn.Module], found: Found) -> None:
         """Save the learners and the pictures of a task, and write down its numbers."""

@@ -218,6 +218,8 @@ def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Dis
         recorder.write("start", **describe_environment(assembly.machine))
         if assembly.stream.skipped:
             recorder.warn(f"{assembly.stream.skipped} bad pictures were left out")
+        if measurer.yardstick.doubt and not known:
+            recorder.warn(measurer.yardstick.doubt)
         try:
             continual(assembly.plan, assembly.progress, recorder)
         except Interrupted as error:

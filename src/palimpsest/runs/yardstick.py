@@ -1,5 +1,6 @@
 """What the measures are taken against: real pictures of a stream, and the networks that look at them."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +21,10 @@ from palimpsest.evaluation.options import EvaluationOptions
 from palimpsest.streams.pictures import Readable, joined
 from palimpsest.streams.stream import Stream, Task
 
+WAYS_OUT = (
+    "give it classes to tell apart or more to learn by (evaluation.evaluator), take other features (evaluation.extractor), or "
+    "measure nothing (evaluation.samples=0)"
+)
 ADDRESS = (0, "evaluation")  # which pictures are looked at does not depend on a run's seed
 
 
@@ -105,6 +110,25 @@ class Yardstick:
         seen = torch.cat([self.evaluator.labels(part) for part in x]).cpu()
         by_clip = self.clip and tuple(describe_reference(each, self.clip) for each in (pictures, self.all_real))
         return domain_gap(made, self.whole, seen, classes, by_clip)
+
+    @property
+    def doubt(self) -> str:
+        """Why the evaluator's features and labels mean nothing, in a sentence; "" where nothing is known against them."""
+        if self.evaluator is None:
+            return ""
+        counts = self.stream.test.labels.bincount()
+        pictures, commonest = int(counts.sum()), float(counts.max() / counts.sum()) if len(counts) else 0.0
+        if len(self.stream.class_names) < 2:
+            why = "the evaluator has one class alone to learn from, so that it has learnt nothing"
+        elif self.evaluator.accuracy < commonest + 2 * math.sqrt(commonest * (1 - commonest) / max(pictures, 1)):
+            why = (
+                f"the evaluator labels {self.evaluator.accuracy:.1%} of the {pictures} test pictures rightly, hardly more than "
+                f"the {commonest:.1%} of the commonest class"
+            )
+        else:
+            return ""
+        those = "all measures of samples" if self.extractor.sha256 == self.evaluator.sha256 else "kld, total_variation"
+        return f"{why}: {those} and what is said of replay mean nothing; {WAYS_OUT}"
 
     def probes(self, task: Task) -> tuple[Tensor, Tensor] | None:
         """A few test pictures of a task and their classes, on the device, at which models of before and after are compared."""

@@ -1,0 +1,92 @@
+"""Where a generator has moved away from earlier models, and what it still makes of what a given one made."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.evaluation.denoising import denoising_error, predictions, spread_levels
+from palimpsest.evaluation.kept import expected, still_made
+from palimpsest.evaluation.measures import LEAST
+from palimpsest.models.joint import can_be_looked_into, features
+from palimpsest.runs.found import Found
+from palimpsest.runs.yardstick import Yardstick, some
+from palimpsest.streams.stream import Task
+
+GIVEN = 0  # the number of a given model, where tasks count from 1
+
+
+def measure_forgetting(
+    found: Found,
+    task: Task,
+    denoiser: Denoiser,
+    model: Callable[[int], Denoiser | None],
+    first: dict[int, Tensor],
+    yardstick: Yardstick,
+    seed: int,
+) -> None:
+    """Where, in noise levels, the model has moved away from the first models that knew the past tasks.
+
+    first: what these said, by task; what is not there is asked of `model`, and put there.
+    """
+    errors: dict[int, list[float]] = {}
+    for earlier in yardstick.seen(task):
+        pictures = yardstick.probes(earlier)
+        if pictures is None:
+            return
+        address = (seed, "denoising error", earlier.number)
+        present = predictions(denoiser, *pictures, address)
+        if earlier is task:
+            first[task.number] = present
+        elif earlier.number not in first:  # after an interruption
+            if (knew := model(earlier.number)) is None:
+                found.warnings.append(f"no denoising error: the model of task {earlier.number} is not there any more")
+                return
+            first[earlier.number] = predictions(knew, *pictures, address)
+        if earlier is not task:
+            errors[earlier.number] = denoising_error(present, first[earlier.number])
+    found.add_errors(spread_levels(denoiser.process.steps), errors)
+
+
+def measure_kept(
+    found: Found,
+    task: Task,
+    denoiser: Denoiser,
+    given: Denoiser,
+    own: Tensor,
+    made: Tensor,
+    yardstick: Yardstick,
+    seed: int,
+) -> None:
+    """What is still there of a given model, by its `own` samples beside those that the taught one has `made` (N, C, H, W).
+
+    Of a model that is told of classes both are of those that the given one knew.
+    """
+    device, options = next(given.parameters()).device, yardstick.options
+    if broken := int((~torch.cat([own, made]).isfinite().flatten(1).all(dim=1)).sum()):
+        found.warnings.append(f"what was kept is not measured: {broken} samples hold NaN or infinite pixels")
+        return
+    if options.denoising:
+        x = own[: options.denoising].to(device)
+        y = torch.tensor(given.told_of, device=device).repeat(len(x))[: len(x)] if given.conditional else None
+        said = [predictions(each, x, y, (seed, "denoising error", GIVEN)) for each in (denoiser, given)]
+        found.add_errors(spread_levels(given.process.steps), {GIVEN: denoising_error(*said)})
+    if not can_be_looked_into(given.network):
+        found.warnings.append("no coverage_old: the features of the given model's kind of network cannot be taken")
+        return
+
+    @torch.no_grad()
+    def seen(x: Tensor) -> Tensor:
+        return torch.cat([features(given.network, part.to(device)).float().cpu() for part in x.split(options.batch)])
+
+    own_features, training = seen(own), yardstick.training(task)
+    numbers = still_made(own_features, seen(made))
+    new = training.take(some(training, len(own)))[0]
+    due = 1.0 if given.conditional else 1 / (1 + len(yardstick.seen(task)))
+    found.measures |= numbers
+    found.facts["kept"] = {
+        "samples": len(own),
+        "expected": expected(len(own), len(made), due),
+        "new_pictures": still_made(own_features, seen(new)) if len(new) >= LEAST else {},
+    }
