@@ -167,13 +167,15 @@ def check_groups(train: Pictures, groups: Sequence[Sequence[int]], class_names: 
 
 
 def from_tasks(iterable: Iterable[Any], name: str = "python") -> Stream:
-    """A third party's stream: objects with `classes`, `train` and `test`, in the order in which they arrive.
+    """A third party's stream: objects with `classes`, `train` and `test`, in the order in which they arrive; a `Stream` as it is.
 
     train, test: `Pictures`, or anything indexable or iterable that gives (image, label, ...), with images as PIL
     pictures, uint8 numpy (H, W) or (H, W, C), uint8 torch (H, W) or (C, H, W), or float (C, H, W) in [0, 1].
     They are held in memory. A class may come again in a later task.
     Raises RequestError for mixed shapes, a class without a training picture, and a label outside its task's classes.
     """
+    if isinstance(iterable, Stream):
+        return iterable
     trains: list[Pictures] = []
     tests: list[Pictures] = []
     classes: list[tuple[int, ...]] = []
