@@ -1,6 +1,7 @@
 """Strategies and streams of the user's own, named on the command line."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def half_noise(now, past, *, strength: float = 1.0, note: str = ""):
 
     strength: how much the past matters
     """
-    return Phase("denoiser", [Term(now.data, now.truth, now.new), Term(now.gaussian, past.denoiser.noise, strength * now.old)])
+    noise = Term(now.gaussian, past.denoiser.noise, strength * now.old)
+    return Phase("denoiser", [Term(now.data, now.truth, now.new), noise])
 
 @palimpsest.strategy()
 def clashing(now, past, *, seed: int = 0):
@@ -40,9 +42,12 @@ def gray(value):
     return np.full((8, 8), value, dtype=np.uint8)
 
 def two_tasks():
-    return [SimpleNamespace(classes=(c,), train=[(gray(90 * c + n), c) for n in range(10)], test=[(gray(90 * c), c)]) for c in (0, 1)]
+    def task(c):
+        return SimpleNamespace(classes=(c,), train=[(gray(90 * c + n), c) for n in range(10)], test=[(gray(90 * c), c)])
 
-def endless(needed):
+    return [task(0), task(1)]
+
+def needing(something):
     return []
 """
 
@@ -122,8 +127,8 @@ def test_what_is_no_strategy_is_refused(reference, sentence, run, own):
 def test_an_experiment_names_functions_of_ones_own(run, own, experiment):
     text = experiment.read_text()
     text = text.replace('name = "generative_distillation"', 'name = "own.py:half_noise"')
-    text = text.replace('name = "digits"', 'name = "pictures.py:two_tasks"') + "\n[strategy.half_noise]\nstrength = 0.25\n"
-    experiment.write_text(text)
+    text = text.replace('name = "digits"', 'name = "pictures.py:two_tasks"')
+    experiment.write_text(f"{text}\n[strategy.half_noise]\nstrength = 0.25\n")
     assert run("train", experiment)[0] == 0
     made = own / "runs" / "tiny" / "half_noise-seed0"
     results = json.loads((made / "results.json").read_text())
@@ -139,8 +144,9 @@ def test_an_experiment_names_functions_of_ones_own(run, own, experiment):
     ("name", "sentence"),
     [
         ("pictures.py:two_task", 'Did you mean "two_tasks"?'),
-        ("pictures.py:endless", "called without arguments and returns tasks"),
-        ("pictures.py:np", "failed (TypeError"),
+        ("pictures.py:needing", "called without arguments and returns tasks"),
+        ("pictures.py:np", "a stream gives tasks one after another, and this one is <module 'numpy'"),
+        ("pictures.py:gray", "failed (TypeError: gray() missing 1 required positional argument"),
     ],
 )
 def test_what_is_no_stream_is_refused(name, sentence, run, own, experiment):
@@ -159,4 +165,4 @@ def test_a_study_takes_strategies_of_ones_own(own, experiment, monkeypatch):
     planned = plan(read_experiment(experiment), methods, [0])
     assert [run.strategy for run in planned] == ["own.py:half_noise", "own.py:half_noise", "finetune"]
     assert planned[0].name.startswith("half_noise-") and planned[0].name.endswith("-strength0.5-seed0")
-    assert all(set(run.name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-") for run in planned)
+    assert all(re.fullmatch(r"[A-Za-z0-9._+-]+", run.name) for run in planned)

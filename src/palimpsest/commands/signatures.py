@@ -23,7 +23,8 @@ def with_strategy_options(command: Callable, arguments: Sequence[str]) -> Callab
     flags = [as_flag(entry.name, option) for option in entry.options] if entry else []
     if taken := {parameter.name for parameter in own} & {flag.name for flag in flags}:
         raise RequestError(
-            f"option {min(taken)} of strategy {entry.name} is called like an option of `palimpsest {command.__name__}`; call it otherwise."
+            f"option {min(taken)} of strategy {entry.name} is called like an option of `palimpsest {command.__name__}`; call it "
+            "otherwise."
         )
     parameters = [*own[:-1], *flags]
 

@@ -84,8 +84,8 @@ def load_extractor(
     """The extractor that `evaluation.extractor` names, or that was passed in from Python as a network.
 
     name: "evaluator" (works offline), "inception" (needs the extra [fid]), or "package.module:attribute" or
-    "path/to/file.py:attribute", which is a network or a function or class that makes one when called without arguments.  weights: a file for inception.
-    device: where inception and other networks go; the evaluator stays where it is.  shape: of the pictures (C, H, W)
+    "path/to/file.py:attribute", which is a network or a function or class that makes one when called without arguments.
+    weights: a file for inception.  device: where inception and other networks go; the evaluator stays where it is.  shape: of the pictures (C, H, W)
     that it will see; with it, a user's network is tried at once.  Raises RequestError for what cannot be loaded.
     """
     if weights and name != "inception":

@@ -36,9 +36,13 @@ class StrategyOptions(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    name: str = Field(description="one of `palimpsest list strategies`, or one's own as package.module:function or file.py:function")
+    name: str = Field(
+        description="one of `palimpsest list strategies`, or one's own as package.module:function or file.py:function"
+    )
     passed_in: bool = Field(False, description="it is a function of one's own")
-    place: Annotated[str, AfterValidator(settled)] = Field("", description="where that is found again; empty: passed in from Python")
+    place: Annotated[str, AfterValidator(settled)] = Field(
+        "", description="where that is found again; empty: it was passed in from Python"
+    )
 
     @property
     def reference(self) -> str:

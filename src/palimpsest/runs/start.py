@@ -62,8 +62,8 @@ def train(
     """Train an experiment from its first task to its last.
 
     experiment: a name from `palimpsest list experiments`, a TOML file, or its tables.  strategy: a name, or a function
-    declared with `@palimpsest.strategy`, also as "package.module:function" or "file.py:function".  out: the run directory; default runs/EXPERIMENT/STRATEGY-seedN.
-    set: dotted keys of the experiment.  stream: any iterable of objects with classes, train and test.
+    declared with `@palimpsest.strategy`, also as "package.module:function" or "file.py:function".
+    out: the run directory; default runs/EXPERIMENT/STRATEGY-seedN.  set: dotted keys of the experiment.  stream: any iterable of objects with classes, train and test.
     force: replace a run that is there.  options: of the strategy.
     Raises RequestError before anything is written where the request is wrong, RunError where it fails on the way, and
     Interrupted, with the state saved, on Ctrl-C and SIGTERM.
