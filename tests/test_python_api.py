@@ -42,16 +42,8 @@ def test_a_third_partys_stream_is_learnt_and_resumed(tmp_path):
 
 def test_the_examples_of_the_documentation_work(tmp_path, monkeypatch):
     """docs/strategies.md: its first example is run as it stands, on a smaller experiment; its second is trained too."""
-    original, made = palimpsest.train, []
-
-    def small(experiment, **arguments):
-        assert experiment == "digits"
-        made.append(original(tiny(), out=tmp_path / str(len(made)), display=QUIET, **arguments))
-        return made[-1]
-
-    monkeypatch.setattr(palimpsest, "train", small, raising=False)
-    text = (Path(__file__).parent.parent / "docs" / "strategies.md").read_text(encoding="utf-8")
-    first, second = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    made = on_a_smaller_experiment(monkeypatch, tmp_path)
+    first, second = examples("strategies.md")
     assert len(first.strip().splitlines()) <= 15
     names = {}
     exec(first, names)
@@ -60,6 +52,36 @@ def test_the_examples_of_the_documentation_work(tmp_path, monkeypatch):
     assert made[0].results["strategy"] == "dreams_and_noise" and made[0].results["options"] == {"strength": 0.5}
     assert made[0].results["allowed_to_remember"] == ["teacher"]
     assert made[1].results["cost"]["student_passes"] == 3 * 2 * 2 * 4 * 8
+
+
+def test_the_stream_of_the_documentation_works_from_python_and_by_its_name(tmp_path, monkeypatch):
+    """docs/streams.md: its example as it stands, and the same function in a file of its own."""
+    made = on_a_smaller_experiment(monkeypatch, tmp_path)
+    (example,) = examples("streams.md")
+    exec(example, {"__name__": "example"})  # dataclass looks up the module
+    (tmp_path / "mine.py").write_text(example.partition("run = ")[0])
+    palimpsest.train("digits", set={"stream.name": f"{tmp_path / 'mine.py'}:my_stream"})
+    assert [task["classes"] for task in made[0].results["tasks"]] == [[0], [1], [2]]
+    assert weights(made[0].path / "models" / "task_3") == weights(made[1].path / "models" / "task_3")
+
+
+def examples(page):
+    """The Python in a page of the documentation."""
+    text = (Path(__file__).parent.parent / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def on_a_smaller_experiment(monkeypatch, tmp_path):
+    """The runs, as they are made, of a `palimpsest.train` that trains a tiny experiment in place of digits."""
+    original, made = palimpsest.train, []
+
+    def small(experiment, **arguments):
+        assert experiment == "digits"
+        made.append(original(tiny(), out=tmp_path / str(len(made)), display=QUIET, **arguments))
+        return made[-1]
+
+    monkeypatch.setattr(palimpsest, "train", small, raising=False)
+    return made
 
 
 def test_wrong_strategies_of_ones_own_are_refused(tmp_path):

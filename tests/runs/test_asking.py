@@ -75,6 +75,27 @@ def test_a_classifiers_folder_can_be_asked_too(tmp_path):
         palimpsest.classify(run.path, pictures().numpy())
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda x: ((x + 1) * 127.5).to(torch.uint8), r"are torch.uint8.*x.float\(\) / 127.5 - 1"),
+        (lambda x: (x + 1) * 127.5, r"values from .* to 25\d, and the model takes \[-1, 1\]; x / 127.5 - 1 brings 0 to 255"),
+        (lambda x: x.sign() * 1.5, "values from -1.5 to 1.5"),
+        (lambda x: x.where(x < 0.5, torch.nan), "values from nan"),
+        (lambda x: x.repeat(1, 3, 1, 1), r"of shape \(3, 3, 8, 8\), and the model takes .* \(N, 1, 8, 8\)"),
+    ],
+    ids=["bytes", "0 to 255", "beyond", "nan", "colour"],
+)
+def test_pictures_of_another_range_or_shape_are_refused(told, wrong, sentence):
+    for asked, more in ((palimpsest.classify, {}), (palimpsest.score, {"classes": torch.tensor([0, 1, 2])})):
+        with pytest.raises(RequestError, match=sentence):
+            asked(told.path, wrong(pictures()), **more)
+
+
+def test_rounding_beyond_the_range_is_no_error(told):
+    assert palimpsest.classify(told.path, pictures().sign() * (1 + 1e-6)).shape == (3, 10)
+
+
 def test_what_cannot_be_asked_is_refused(told, tmp_path):
     plain = palimpsest.train(tiny(), out=tmp_path / "run", display=QUIET)
     with pytest.raises(RequestError, match="holds no classifier and no joint model"):

@@ -53,6 +53,27 @@ def test_every_kind_of_image_gives_the_same_pixels(kind, give):
     assert stream.train.labels.tolist() == [0, 1, 0, 1] and stream.name == "python"
 
 
+@pytest.mark.parametrize("kind", ["numpy uint8", "numpy float", "torch uint8", "torch float"])
+@pytest.mark.parametrize("labels", [list, np.array, torch.tensor])
+def test_two_arrays_give_what_pairs_give(kind, labels):
+    stack = torch.stack if kind.startswith("torch") else np.stack
+    images, numbers = stack([KINDS[kind](picture) for picture in COLOUR]), labels([0, 1, 0, 1, 0, 1])
+    for pair in ((images, numbers), [images, numbers]):
+        stream = from_tasks([Theirs([0, 1], pair, (images[:2], numbers[:2]))])
+        assert np.array_equal(stream.train.pixels, LAST) and np.array_equal(stream.test.pixels, LAST[:2])
+        assert stream.train.labels.tolist() == [0, 1, 0, 1, 0, 1]
+
+
+def test_two_gray_arrays_have_one_channel():
+    stream = from_tasks([Theirs([0], (COLOUR[..., 0], [0] * 6), (COLOUR[:0, :, :, 0], []))])
+    assert stream.shape == (1, 5, 4) and np.array_equal(stream.train.pixels[:, 0], COLOUR[..., 0]) and not len(stream.test)
+
+
+def test_a_task_in_which_nothing_arrives_is_a_round():
+    stream = from_tasks([Theirs([0], [(COLOUR[0], 0)]), Theirs([], [])])
+    assert stream.has_rounds and stream.class_names == ("0",)
+
+
 @pytest.mark.parametrize(
     "image",
     [COLOUR[0, :, :, 0], torch.from_numpy(COLOUR[0, :, :, 0].copy()), Image.fromarray(COLOUR[0, :, :, 0])],
@@ -91,6 +112,25 @@ def test_classes_may_come_again_and_tasks_are_views_of_the_whole():
         ([Theirs([0], [(COLOUR[0].astype(np.int64), 0)])], r"int64 .* legal"),
         ([Theirs([0], [(COLOUR[0][..., :2], 0)])], r"uint8 .* legal"),
         ([Theirs([0], [("picture.png", 0)])], "is str; legal"),
+        (5, "one after another, and this one is 5; give a list of tasks"),
+        ([((COLOUR, [0] * 6), (COLOUR, [0] * 6))], r"task 1 of the stream is \(\(array\(.{1,60}, which has no classes, train"),
+        ([Theirs(None, [(COLOUR[0], 0)])], "the classes of task 1 are None; list"),
+        ([Theirs(["cat"], [(COLOUR[0], 0)])], "a class of task 1 is 'cat'; a class is a whole number from 0"),
+        ([Theirs([-1, 0], [(COLOUR[0], -1), (COLOUR[0], 0)])], "the label of picture 0 .* is -1; a class"),
+        ([Theirs([0], [(COLOUR[0], "cat")])], "the label of picture 0 of task 1's training data is 'cat'"),
+        ([Theirs([0], [(COLOUR[0], 0.5)])], "the label of picture 0 of task 1's training data is 0.5"),
+        ([Theirs([0], [(COLOUR[0], torch.eye(2)[0])])], "the label of picture 0 of task 1's training data is tensor"),
+        ([Theirs([0], None)], r"training data is None; give it as \(image, label\) pairs, or as two arrays"),
+        ([Theirs([0], {"image": COLOUR, "label": [0] * 6})], r"training data is {'image'.*; give it as \(image, label\) pairs"),
+        ([Theirs([0], COLOUR)], "picture 0 of task 1's training data is no pair but array"),
+        ([Theirs([0], [{"image": COLOUR[0], "label": 0}])], "is no pair but {'image'"),
+        ([Theirs([0], [COLOUR[0]])], "is no pair but array"),
+        ([Theirs([0], (COLOUR, [0] * 5))], r"holds 6 images, and labels of the shape \(5,\); give 6 class numbers"),
+        ([Theirs([0], (COLOUR, np.eye(6)))], r"holds 6 images, and labels of the shape \(6, 6\)"),
+        ([Theirs([0], (LAST, [0] * 6))], r"picture 0 of .* is uint8 \(3, 5, 4\); legal: .*uint8 numpy \(H, W\) or \(H, W, C\)"),
+        ([Theirs([0], (LAST / 127.5 - 1, [0] * 6))], r"values from -.* \(\(x \+ 1\) / 2 brings \[-1, 1\] there\)"),
+        ([Theirs([0], [([[0, 1], [0]], 0)])], "is list; legal"),
+        ([Theirs([0], [(np.zeros((1, 0, 0)), 0)])], r"is float64 \(1, 0, 0\); legal"),
         ([Theirs([0], [(Image.new("RGBA", (4, 4)), 0)])], "has the mode RGBA"),
     ],
 )

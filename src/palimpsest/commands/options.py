@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 Experiment = Annotated[str, typer.Argument(help="A name from `palimpsest list experiments`, or a TOML file.")]
-Strategy = Annotated[str | None, typer.Option(help="A name from `palimpsest list strategies`.")]
+Strategy = Annotated[
+    str | None, typer.Option(help="A name from `palimpsest list strategies`, or file.py:function of your own.")
+]
 Seed = Annotated[int | None, typer.Option(help="Of everything that is drawn.")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
 Precision = Annotated[str | None, typer.Option(help="fp32, or bf16 (automatic mixed precision).")]

@@ -37,7 +37,9 @@ def evaluate(
     sampler: Annotated[str | None, typer.Option(help="A name from `palimpsest list samplers`.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Samples a measurement.")] = None,
-    extractor: Annotated[str | None, typer.Option(help="evaluator, inception, or package.module:attribute.")] = None,
+    extractor: Annotated[
+        str | None, typer.Option(help="evaluator, inception, package.module:attribute or file.py:attribute.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="A new folder, which compare and report read like a run.")] = None,
     device: Device = None,
     set: Settings = None,

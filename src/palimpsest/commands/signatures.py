@@ -19,8 +19,14 @@ def with_strategy_options(command: Callable, arguments: Sequence[str]) -> Callab
     if not own or own[-1].kind is not inspect.Parameter.VAR_KEYWORD:
         return command
     name = chosen_strategy(arguments) if arguments[:1] == [command.__name__] else ""
-    options = catalog.look_up(name).options if name else ()
-    parameters = [*own[:-1], *(as_flag(name, option) for option in options)]
+    entry = catalog.find(name) if name else None
+    flags = [as_flag(entry.name, option) for option in entry.options] if entry else []
+    if taken := {parameter.name for parameter in own} & {flag.name for flag in flags}:
+        raise RequestError(
+            f"option {min(taken)} of strategy {entry.name} is called like an option of `palimpsest {command.__name__}`; call it "
+            "otherwise."
+        )
+    parameters = [*own[:-1], *flags]
 
     @wraps(command)
     def extended(*args: object, **kwargs: object) -> None:
@@ -36,8 +42,9 @@ def strategy_options(command: str, arguments: Sequence[str]) -> str:
     name = chosen_strategy(arguments) if command in ("train", "update", "estimate") else ""
     if not name:
         return ""
-    flags = [f"--{option.name.replace('_', '-')}" for option in catalog.look_up(name).options]
-    return f" (strategy {name} has {', '.join(flags) or 'no options of its own'})"
+    entry = catalog.find(name)
+    flags = [f"--{option.name.replace('_', '-')}" for option in entry.options]
+    return f" (strategy {entry.name} has {', '.join(flags) or 'no options of its own'})"
 
 
 def as_flag(strategy: str, option: catalog.Option) -> inspect.Parameter:
@@ -61,7 +68,7 @@ def chosen_strategy(arguments: Sequence[str]) -> str:
         chosen = read_experiment(experiment).get("strategy", {})
     except RequestError:
         return ""  # the command itself will say what is wrong with the experiment
-    return chosen.get("name", "") if isinstance(chosen, dict) else ""
+    return (chosen.get("place") or chosen.get("name", "")) if isinstance(chosen, dict) else ""
 
 
 def first_place(arguments: Sequence[str]) -> str:

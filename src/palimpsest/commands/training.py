@@ -38,7 +38,9 @@ def resume(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> Non
 def study(
     experiment: Experiment = "digits",
     *,
-    strategies: Annotated[str | None, typer.Option(help="Names with commas between them.")] = None,
+    strategies: Annotated[
+        str | None, typer.Option(help="Names, or file.py:function, with commas between them.")
+    ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds with commas between them.")] = None,
     set: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=V1,V2", help="The values that a key takes in turn.")

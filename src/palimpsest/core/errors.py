@@ -16,6 +16,12 @@ class Interrupted(Exception):
     """The work was asked to stop, and its state is saved (exit code 130). It names the run, where it is one."""
 
 
+def shown(value: object, longest: int = 60) -> str:
+    """A value as a part of a sentence: in one line, and not a long one."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
 def unknown(kind: str, asked: str, legal: Iterable[str]) -> RequestError:
     """The error for a name that does not exist: names the near match and the legal values."""
     legal = sorted(legal)

@@ -3,18 +3,18 @@
 import hashlib
 import inspect
 from dataclasses import dataclass, replace
-from importlib import import_module
 
 import torch
 from torch import Tensor, nn
 
 from palimpsest.core.errors import RequestError, unknown
+from palimpsest.core.references import FORMS, is_reference, load
 from palimpsest.evaluation import evaluator as evaluators
 from palimpsest.evaluation.evaluator import Evaluator
 from palimpsest.evaluation.inception import load_inception
 
 BATCH = 100  # fixed, because a network's bits depend on its batch size; Inception-v3 sees pictures of 299×299
-NAMES = ("evaluator", "inception", "package.module:attribute")
+NAMES = ("evaluator", "inception", "package.module:attribute", "path/to/file.py:attribute")
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ def load_extractor(
 ) -> Extractor:
     """The extractor that `evaluation.extractor` names, or that was passed in from Python as a network.
 
-    name: "evaluator" (works offline), "inception" (needs the extra [fid]), or "package.module:attribute", which is a
-    network or a function or class that makes one when called without arguments.  weights: a file for inception.
-    device: where inception and other networks go; the evaluator stays where it is.  shape: of the pictures (C, H, W)
+    name: "evaluator" (works offline), "inception" (needs the extra [fid]), or "package.module:attribute" or
+    "path/to/file.py:attribute", which is a network or a function or class that makes one when called without arguments.
+    weights: a file for inception.  device: where inception and other networks go; the evaluator stays where it is.  shape: of the pictures (C, H, W)
     that it will see; with it, a user's network is tried at once.  Raises RequestError for what cannot be loaded.
     """
     if weights and name != "inception":
@@ -120,17 +120,15 @@ def tried(extractor: Extractor, shape: tuple[int, int, int] | None) -> Extractor
 
 
 def import_network(name: str) -> nn.Module:
-    """The network at "package.module:attribute", made where the attribute is a function or class that makes one."""
-    place, separator, attribute = name.partition(":")
-    if not separator:
+    """The network that a reference names, made where the attribute is a function or class that makes one."""
+    if not is_reference(name):
         raise unknown("extractor", name, NAMES)
+    found = load(name, "extractor")
     try:
-        found = getattr(import_module(place), attribute)
         found = found() if callable(found) and not isinstance(found, nn.Module) else found
-    except Exception as error:  # a user's module can raise anything
+    except Exception as error:  # a user's function can raise anything
         raise RequestError(
-            f'the extractor "{name}" cannot be imported ({type(error).__name__}: {error}); give '
-            "package.module:attribute of a module on Python's path (PYTHONPATH)."
+            f'the extractor "{name}" cannot be made ({type(error).__name__}: {error}); give {FORMS}.'
         ) from error
     if not isinstance(found, nn.Module):
         raise RequestError(

@@ -1,8 +1,10 @@
 """What an experiment may say about evaluation."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from palimpsest.core.references import settled
 
 RESNET18 = {"features": 512, "steps": 0, "epochs": 100, "batch": 64, "learning_rate": 5e-4, "validation": 0.1}
 LEAST_KEPT = 6  # samples, of which each has five neighbours
@@ -88,8 +90,9 @@ class EvaluationOptions(BaseModel):
         0, ge=0, description="training pictures for a linear probe of the generator's features after each task; 0: none"
     )
     replay: int = Field(250, ge=0, description="replayed pictures that are looked at in each phase; 0: none")
-    extractor: str = Field(
-        "evaluator", description="whose features are compared: evaluator, inception, or package.module:attribute"
+    extractor: Annotated[str, AfterValidator(settled)] = Field(
+        "evaluator",
+        description="whose features are compared: evaluator, inception, package.module:attribute or file.py:attribute",
     )
     extractor_weights: str = Field("", description="a weights file for inception; empty: torch-fidelity's own")
     clip: str = Field(

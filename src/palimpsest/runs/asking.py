@@ -13,6 +13,7 @@ from palimpsest.runs.measuring import offering
 from palimpsest.runs.models import model_of, open_learners
 
 BATCH = 250
+ROUNDING = 1e-3
 LACKING = {"logits": "no classifier and no joint model", "noise": "no generator"}
 
 
@@ -21,7 +22,7 @@ def classify(place: str | Path, pictures: Tensor, *, task: int | None = None, de
     """Probabilities (N, classes), float32 on the CPU, of pictures (N, C, H, W) in [-1, 1], over all the stream's classes.
 
     place: a run directory, or the folder of one of its models.  task: after which task; default: the last one.
-    Raises RequestError where nothing was saved that classifies, and for pictures of another shape.
+    Raises RequestError where nothing was saved that classifies, and for pictures of another shape or range.
     """
     classifier = open_model(Path(place), task, "logits", pictures, device)
     return in_batches(lambda x, first: classifier.logits(x).softmax(-1), pictures, device)
@@ -54,11 +55,8 @@ def score(
 
 
 def open_model(place: Path, task: int | None, head: str, pictures: Tensor, device: str) -> nn.Module:
-    """The learner that answers to a head, on the device; refuses pictures that are not of its shape."""
-    if not isinstance(pictures, Tensor) or pictures.dim() != 4 or not len(pictures):
-        raise RequestError(
-            "pictures are a tensor (N, C, H, W) of one or more, in [-1, 1]; torch.from_numpy makes one of an array."
-        )
+    """The learner that answers to a head, on the device; refuses pictures that are not of its shape, or not in [-1, 1]."""
+    check_range(pictures)
     found = offering(open_learners(model_of(place, task)), head)
     if found is None:
         raise RequestError(f"{place} holds {LACKING[head]}; give a run whose strategy or [classifier] trains one.")
@@ -68,6 +66,24 @@ def open_model(place: Path, task: int | None, head: str, pictures: Tensor, devic
             f"{', '.join(map(str, found.shape))}); bring them to that shape, in [-1, 1]."
         )
     return found.to(find_device(device))
+
+
+def check_range(pictures: Tensor) -> None:
+    """Refuse what is no tensor of pictures in [-1, 1], up to rounding, with the way to bring it there."""
+    if not isinstance(pictures, Tensor) or pictures.dim() != 4 or not len(pictures):
+        raise RequestError(
+            "pictures are a tensor (N, C, H, W) of one or more, in [-1, 1]; torch.from_numpy makes one of an array."
+        )
+    if not pictures.is_floating_point():
+        raise RequestError(
+            f"the pictures are {pictures.dtype}, and the model takes floats in [-1, 1]; x.float() / 127.5 - 1 makes them of bytes."
+        )
+    low, high = pictures.min().item(), pictures.max().item()
+    if not (low >= -1 - ROUNDING and high <= 1 + ROUNDING):  # not a number is neither
+        raise RequestError(
+            f"the pictures have values from {low:.3g} to {high:.3g}, and the model takes [-1, 1]; x / 127.5 - 1 brings 0 to 255 "
+            "there, and 2 * x - 1 brings 0 to 1."
+        )
 
 
 def check_classes(told_of: tuple[int, ...], classes: Tensor | None, count: int) -> None:

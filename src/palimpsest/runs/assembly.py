@@ -86,7 +86,7 @@ def assemble(
         stream = stream.with_rounds(experiment.stream.rounds)
     stream = stream.to(machine.device)
     machine = replace(machine, ahead=ahead_for(experiment.engine, machine.device, stream.shape))
-    function = strategy or catalog.load(experiment.strategy.name)
+    function = strategy or catalog.load(experiment.strategy.reference)
     courses = [course(experiment, function)]
     names = (experiment.learner,) if function.learners == ANY else function.learners
     if beside := strategy_beside(experiment, names):

@@ -58,10 +58,12 @@ class Child:
 
     @property
     def progress(self) -> str:
-        """Such as "task 2 of 5", the task that is being learnt."""
-        tasks = self.plan.experiment.stream.tasks
-        count = tasks if isinstance(tasks, int) else len(tasks)
-        return f"task {min(len(self.results.get('tasks', ())) + 1, count)} of {count}"
+        """Such as "task 2 of 5", the task that is being learnt; a stream of the user's own does not say of how many."""
+        stream, number = self.plan.experiment.stream, len(self.results.get("tasks", ())) + 1
+        if stream.is_own:
+            return f"task {number}"
+        count = stream.tasks if isinstance(stream.tasks, int) else len(stream.tasks)
+        return f"task {min(number, count)} of {count}"
 
 
 def find(plan: Planned, folder: Path) -> Child:

@@ -4,12 +4,13 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from palimpsest.core.errors import RequestError, unknown
+from palimpsest.core.references import is_reference, settled
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.evaluation.options import EvaluationOptions
 from palimpsest.learning.options import (
@@ -36,8 +37,18 @@ class StrategyOptions(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    name: str = Field(description="one of `palimpsest list strategies`")
-    passed_in: bool = Field(False, description="it is a function that was passed in from Python")
+    name: str = Field(
+        description="one of `palimpsest list strategies`, or one's own as package.module:function or file.py:function"
+    )
+    passed_in: bool = Field(False, description="it is a function of one's own")
+    place: Annotated[str, AfterValidator(settled)] = Field(
+        "", description="where that is found again; empty: it was passed in from Python"
+    )
+
+    @property
+    def reference(self) -> str:
+        """What finds it again."""
+        return self.place or self.name
 
 
 class Experiment(BaseModel):
@@ -104,19 +115,16 @@ def resolve(
 
     strategy: a name, or a declared function.  options: the strategy's own.  settings: values by dotted keys.
     """
-    tables = _deep_copy(tables)
-    for key, value in (settings or {}).items():
+    tables, settings = _deep_copy(tables), settings or {}
+    own = own_name(tables.get("strategy"))
+    for key, value in settings.items():
         _set(tables, key, value)
     chosen = tables.setdefault("strategy", {})
-    if not isinstance(chosen, dict):
-        raise RequestError(
-            f'"strategy" is a table and was given "{chosen}"; say --strategy {chosen}, or name = "{chosen}" below [strategy].'
-        )
-    if not (strategy or chosen.get("name")):
-        raise RequestError('the experiment names no strategy; say --strategy NAME, or name = "..." below [strategy].')
-    entry = catalog.find(strategy or chosen["name"])
-    chosen |= {"name": entry.name, "passed_in": entry.passed_in}
-    for name in chosen.keys() - {"name", "passed_in", entry.name}:
+    entry = catalog.find(asked_for(chosen, strategy, "strategy.name" in settings))
+    if own != entry.name:
+        chosen.pop(own, None)  # it decides nothing of a run of another strategy
+    chosen |= {"name": entry.name, "passed_in": entry.passed_in, "place": entry.place}
+    for name in chosen.keys() - {"name", "passed_in", "place", entry.name}:
         chosen[name] = catalog.check_options(catalog.find(name), chosen[name])
     defaults = catalog.check_options(entry, chosen.get(entry.name, {}))
     chosen[entry.name] = catalog.check_options(entry, defaults | dict(options or {}))
@@ -134,6 +142,23 @@ def resolve(
         )
     chosen[beside] = catalog.check_options(companion, chosen.get(beside, {}))
     return _validated(tables)
+
+
+def asked_for(chosen: Any, strategy: "str | Strategy | None", named_anew: bool) -> "str | Strategy":
+    """The strategy that was given, or that a [strategy] table asks for. named_anew: its name was set; a place is another's."""
+    if not isinstance(chosen, dict):
+        raise RequestError(
+            f'"strategy" is a table and was given "{chosen}"; say --strategy {chosen}, or name = "{chosen}" below [strategy].'
+        )
+    if not (strategy or chosen.get("name")):
+        raise RequestError('the experiment names no strategy; say --strategy NAME, or name = "..." below [strategy].')
+    return strategy or (not named_anew and chosen.get("place")) or chosen["name"]
+
+
+def own_name(chosen: Any) -> str:
+    """What the user's own strategy that a [strategy] table asks for is called, as its options' table is; "" for another."""
+    name = str(chosen.get("name", "")) if isinstance(chosen, dict) else ""
+    return name.rpartition(":")[2] if is_reference(name) or (name and chosen.get("passed_in")) else ""
 
 
 def check_added(entry: catalog.Entry, other: catalog.Entry) -> None:
@@ -164,9 +189,9 @@ def strategy_beside(experiment: Experiment, learners: Sequence[str] | str) -> st
 
 def changed_options(experiment: Experiment, tables: Mapping[str, Any]) -> dict[str, Any]:
     """The strategy's options that differ from the experiment's own defaults: they name the run's folder."""
-    if experiment.strategy.passed_in:
+    if experiment.strategy.passed_in and not experiment.strategy.place:
         return {}
-    plain = resolve(tables, experiment.strategy.name)
+    plain = resolve(tables, experiment.strategy.reference)
     return {name: value for name, value in experiment.options.items() if plain.options[name] != value}
 
 
@@ -175,6 +200,8 @@ def to_toml(experiment: Experiment) -> str:
     tables = experiment.model_dump(mode="json", exclude_none=True, exclude={"seeds", "published"})
     if not experiment.strategy.passed_in:
         del tables["strategy"]["passed_in"]
+    if not experiment.strategy.place:
+        del tables["strategy"]["place"]
     return tomlkit.dumps(tables)
 
 

@@ -14,7 +14,8 @@ def leaves(experiment: Experiment) -> dict[str, Any]:
     """All that decides a run's numbers, by dotted key: an experiment without the engine, but with its precisions."""
     options = {name: experiment.options_of(name) for name in deciding(experiment)}
     tables = tomllib.loads(to_toml(experiment)) | {"engine": precisions(experiment)}
-    tables |= {"strategy": {"name": experiment.strategy.name, **options}}
+    place = {"place": experiment.strategy.place} if experiment.strategy.place else {}
+    tables |= {"strategy": {"name": experiment.strategy.name, **place, **options}}
     return {key: value for key, value in flat(tables) if key not in NOTHING}
 
 
@@ -26,7 +27,7 @@ def precisions(experiment: Experiment) -> dict[str, str]:
 def deciding(experiment: Experiment) -> tuple[str, ...]:
     """The strategies whose options decide a run: its own, and that of the classifier beside it where there is one."""
     own = experiment.strategy.name
-    beside = strategy_beside(experiment, catalog.look_up(own).learners)
+    beside = strategy_beside(experiment, catalog.find(experiment.strategy.reference).learners)
     return tuple(dict.fromkeys(name for name in (own, experiment.added_to(own), beside) if name))
 
 

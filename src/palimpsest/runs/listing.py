@@ -34,13 +34,13 @@ def described(entry: catalog.Entry) -> str:
 
 
 def streams() -> dict[str, str]:
-    """The first sentence of each stream's function, from the syntax tree of the file of its name."""
+    """The first sentence of each stream's function, from the syntax tree of the file of its name; and how to name one's own."""
     found = {}
     for name in STREAM_FILES:
         tree = ast.parse((STREAMS / f"{name}.py").read_text(encoding="utf-8"))
         function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
         found[name] = escape((ast.get_docstring(function) or "").splitlines()[0])
-    return found
+    return found | {"mine.py:tasks": "Tasks that a function of your own returns, also as package.module:function."}
 
 
 def samplers() -> dict[str, str]:

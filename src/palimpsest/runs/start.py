@@ -21,12 +21,14 @@ from palimpsest.runs.display import Display
 from palimpsest.runs.drawing import samplers_of
 from palimpsest.runs.environment import describe_environment
 from palimpsest.runs.folder import RunFolder, open_folder
+from palimpsest.runs.grid import safe
 from palimpsest.runs.identity import completed, difference, identity
 from palimpsest.runs.measuring import Measurer, offering
 from palimpsest.runs.recorder import Recorder
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.trackers import open_tracker
 from palimpsest.runs.yardstick import make_yardstick
+from palimpsest.strategies import catalog
 from palimpsest.streams.stream import Stream, from_tasks
 
 PYTHON = "python"  # the name of a stream or strategy that was passed in
@@ -60,8 +62,8 @@ def train(
     """Train an experiment from its first task to its last.
 
     experiment: a name from `palimpsest list experiments`, a TOML file, or its tables.  strategy: a name, or a function
-    declared with `@palimpsest.strategy`.  out: the run directory; default runs/EXPERIMENT/STRATEGY-seedN.
-    set: dotted keys of the experiment.  stream: any iterable of objects with classes, train and test.
+    declared with `@palimpsest.strategy`, also as "package.module:function" or "file.py:function".
+    out: the run directory; default runs/EXPERIMENT/STRATEGY-seedN.  set: dotted keys of the experiment.  stream: any iterable of objects with classes, train and test.
     force: replace a run that is there.  options: of the strategy.
     Raises RequestError before anything is written where the request is wrong, RunError where it fails on the way, and
     Interrupted, with the state saved, on Ctrl-C and SIGTERM.
@@ -82,13 +84,13 @@ def train(
 
 def default_place(experiment: Experiment, tables: Mapping[str, Any]) -> Path:
     """runs/EXPERIMENT/STRATEGY[-changed options]-seedN."""
-    changed = [f"{name}{value}" for name, value in changed_options(experiment, tables).items()]
+    changed = [f"{name}{safe(value)}" for name, value in changed_options(experiment, tables).items()]
     return Path("runs") / experiment.name / "-".join([experiment.strategy.name, *changed, f"seed{experiment.seed}"])
 
 
 def passed_in(stream: Iterable | None) -> Stream | None:
     """A third party's stream as one of ours."""
-    return stream if stream is None or isinstance(stream, Stream) else from_tasks(stream)
+    return None if stream is None else from_tasks(stream)
 
 
 def start(folder: RunFolder, assembly: Assembly, display: Display) -> Run:
@@ -132,11 +134,8 @@ def resume(
         display.say(f"{folder.path} is finished")
         return Run(folder.path, json.loads(folder.results.read_text()))
     tables = read_experiment(folder.config)
-    if tables["strategy"].get("passed_in") and strategy is None:
-        raise RequestError(
-            f"the strategy of {folder.path} was passed in from Python; go on from there: "
-            f'palimpsest.resume("{folder.path}", strategy={tables["strategy"]["name"]}).'
-        )
+    if strategy is None:
+        refuse_changed(folder.path, tables["strategy"])
     experiment = resolve(tables, strategy)
     if experiment.stream.name == PYTHON and stream is None:
         raise RequestError(
@@ -150,6 +149,24 @@ def resume(
         if assembly.machine.main:
             stack.enter_context(folder.alone())
         return work(folder, assembly, measurer, display, take_up(folder, assembly, display.say))
+
+
+def refuse_changed(run: Path, chosen: Mapping[str, Any]) -> None:
+    """Refuse to go on where a strategy of the user's own cannot be found again, or has other options than the run."""
+    name, place = chosen["name"], chosen.get("place")
+    if place:
+        now, then = ({option.name for option in catalog.find(place).options}, set(chosen.get(name, {})))
+        if now != then:
+            said = [", ".join(sorted(each)) or "none" for each in (now, then)]
+            raise RequestError(
+                f"the options of strategy {name} in {place} are now {said[0]}, and {run} was begun with {said[1]}; change them "
+                "back, or train into another folder."
+            )
+    elif chosen.get("passed_in"):
+        raise RequestError(
+            f"the strategy of {run} was passed in from Python; go on from there: "
+            f'palimpsest.resume("{run}", strategy={name}).'
+        )
 
 
 def finished(folder: RunFolder) -> bool:

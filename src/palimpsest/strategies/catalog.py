@@ -4,10 +4,11 @@ import ast
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
+from palimpsest.core import references
 from palimpsest.core.errors import RequestError, unknown
 
 FOLDER = Path(__file__).parent
@@ -27,7 +28,10 @@ class Option:
 
 @dataclass(frozen=True)
 class Entry:
-    """A strategy as it stands in its file, or a function that was passed in."""
+    """A strategy as it stands in its file, or a function of the user's own.
+
+    passed_in: it is the user's own.  place: the reference that finds it again; "" where it was passed in from Python.
+    """
 
     name: str
     doc: str
@@ -35,6 +39,7 @@ class Entry:
     keeps: frozenset[str]
     learners: tuple[str, ...] | str
     passed_in: bool = False
+    place: str = ""
 
     @property
     def summary(self) -> str:
@@ -61,22 +66,29 @@ def look_up(name: str) -> Entry:
 
 
 def read_option(argument: ast.arg, default: ast.expr, doc: str) -> Option:
-    """An option from its place in the signature; the docstring explains it in a line `name: what it is`."""
+    """An option from its place in the signature."""
+    kind = KINDS[ast.unparse(argument.annotation)]
+    return Option(argument.arg, kind, ast.literal_eval(default), explained(argument.arg, doc))
+
+
+def explained(option: str, doc: str) -> str:
+    """What a docstring says of an option, in a line `name: what it is`."""
     lines = (line.strip() for line in doc.splitlines())
-    text = next((line.partition(": ")[2] for line in lines if line.startswith(f"{argument.arg}: ")), "")
-    return Option(argument.arg, KINDS[ast.unparse(argument.annotation)], ast.literal_eval(default), text)
+    return next((line.partition(": ")[2] for line in lines if line.startswith(f"{option}: ")), "")
 
 
 def load(name: str) -> Callable:
-    """The strategy itself."""
+    """The strategy itself, by its name or by a reference to one of the user's own."""
+    if references.is_reference(name):
+        return references.load(name, "strategy")
     look_up(name)
     return getattr(import_module(f"palimpsest.strategies.{name}"), name)
 
 
 def find(strategy: str | Callable) -> Entry:
-    """The entry of a strategy by name, or of a function declared with `@strategy`."""
+    """The entry of a strategy by name, of one of the user's own by a reference, or of a function declared with `@strategy`."""
     if isinstance(strategy, str):
-        return look_up(strategy)
+        return find_own(strategy) if references.is_reference(strategy) else look_up(strategy)
     name = getattr(strategy, "__name__", str(strategy))
     if not hasattr(strategy, "keeps"):
         raise RequestError(f"{name} is not declared as a strategy; put @palimpsest.strategy(keeps=...) above it.")
@@ -87,10 +99,22 @@ def find(strategy: str | Callable) -> Entry:
             raise RequestError(
                 f"option {keyword.name} of strategy {name} needs a default that is a number, a text, true or false."
             )
-    options = tuple(Option(keyword.name, type(keyword.default), keyword.default, "") for keyword in keywords)
-    here = strategy.__module__ == f"palimpsest.strategies.{name}"
     doc = inspect.getdoc(strategy) or name
+    options = tuple(Option(k.name, type(k.default), k.default, explained(k.name, doc)) for k in keywords)
+    here = strategy.__module__ == f"palimpsest.strategies.{name}"
     return Entry(name, doc, options, strategy.keeps, strategy.learners, passed_in=not here)
+
+
+def find_own(reference: str) -> Entry:
+    """The entry of a strategy of the user's own, which has one name, and not that of an included one: tables go by it."""
+    entry, asked = find(load(reference)), reference.rpartition(":")[2]
+    if entry.name != asked:
+        raise RequestError(f'the strategy "{reference}" is the function {entry.name}; ask for it by that name.')
+    if entry.name in names():
+        raise RequestError(
+            f'the strategy "{reference}" is called {entry.name}, and a strategy of that name is included; call it otherwise.'
+        )
+    return replace(entry, place=references.settled(reference))
 
 
 def check_options(entry: Entry, options: Mapping[str, object]) -> dict[str, object]:

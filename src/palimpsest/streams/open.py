@@ -6,6 +6,8 @@ from dataclasses import replace
 import torch
 
 from palimpsest.core.errors import RequestError, unknown
+from palimpsest.core.libraries import shortened
+from palimpsest.core.references import load
 from palimpsest.streams.dataset import DataSet, locate, set_apart
 from palimpsest.streams.digits import digits
 from palimpsest.streams.folder import folder
@@ -13,17 +15,19 @@ from palimpsest.streams.groups import class_groups, subset_of
 from palimpsest.streams.hub import hub
 from palimpsest.streams.options import StreamOptions
 from palimpsest.streams.parquet import parquet, parquet_files
-from palimpsest.streams.stream import Stream, split_by_class
+from palimpsest.streams.stream import Stream, from_tasks, split_by_class
 
 STREAMS = {"digits": digits, "parquet": parquet, "folder": folder, "hub": hub}
 
 
 def open_stream(options: StreamOptions, seed: int, device: torch.device | str) -> Stream:
-    """The stream that the options describe, its pictures on `device` or memory-mapped.
+    """The stream that the options describe, its pictures on `device` or memory-mapped; one of the user's own as it is.
 
     seed: the run's, which orders the classes unless stream.order_seed is set.
     Raises RequestError for what cannot be had.
     """
+    if options.is_own:
+        return own_stream(options.name).with_rounds(options.rounds)
     data = STREAMS[kind(options)](options, torch.device(device))
     order_seed = seed if options.order_seed is None else options.order_seed
     if options.subset:
@@ -38,6 +42,20 @@ def open_stream(options: StreamOptions, seed: int, device: torch.device | str) -
     groups = class_groups(range(len(data.class_names)), tasks, options.order, order_seed, options.base)
     stream = split_by_class(train, data.test, groups, name=data.name, class_names=data.class_names)
     return replace(stream, skipped=data.skipped, held_back=held_back).with_rounds(options.rounds)
+
+
+def own_stream(reference: str) -> Stream:
+    """The tasks that a function of the user's own returns when it is called without arguments."""
+    found = load(reference, "stream")
+    try:
+        return from_tasks(found() if callable(found) else found, reference.rpartition(":")[2])
+    except RequestError:
+        raise
+    except Exception as error:  # a user's function can raise anything
+        raise RequestError(
+            f'the stream "{reference}" failed ({type(error).__name__}: {shortened(error)}); let it be a function that is called '
+            "without arguments and returns tasks: objects with classes, train and test."
+        ) from error
 
 
 def of_classes(data: DataSet, classes: Sequence[int]) -> DataSet:

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from palimpsest.core.references import is_reference, settled
 
 
 class StreamOptions(BaseModel):
@@ -10,9 +12,10 @@ class StreamOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(
+    name: Annotated[str, AfterValidator(settled)] = Field(
         "digits",
-        description='"digits" (built in), the name of a data set\'s folder, or "hub:owner/name"',
+        description='"digits" (built in), the name of a data set\'s folder, "hub:owner/name", or a function of one\'s own that '
+        "returns tasks: package.module:function or file.py:function",
     )
     path: str = Field(
         "",
@@ -77,3 +80,8 @@ class StreamOptions(BaseModel):
     )
     train_split: str = Field("train", description="a hub data set's split to train on")
     test_split: str = Field("test", description="a hub data set's split to measure on")
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the name says where a function of the user's own lies."""
+        return is_reference(self.name) and not self.name.startswith("hub:")

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from palimpsest.core.errors import RequestError
-from palimpsest.streams.convert import pictures_of
+from palimpsest.core.errors import RequestError, shown
+from palimpsest.streams.convert import as_class, pictures_of
 from palimpsest.streams.pictures import Pictures, together
 
 
@@ -167,34 +167,48 @@ def check_groups(train: Pictures, groups: Sequence[Sequence[int]], class_names: 
 
 
 def from_tasks(iterable: Iterable[Any], name: str = "python") -> Stream:
-    """A third party's stream: objects with `classes`, `train` and `test`, in the order in which they arrive.
+    """A third party's stream: objects with `classes`, `train` and `test`, in the order in which they arrive; a `Stream` as it is.
 
     train, test: `Pictures`, or anything indexable or iterable that gives (image, label, ...), with images as PIL
-    pictures, uint8 numpy (H, W) or (H, W, C), uint8 torch (H, W) or (C, H, W), or float (C, H, W) in [0, 1].
-    They are held in memory. A class may come again in a later task.
-    Raises RequestError for mixed shapes, a class without a training picture, and a label outside its task's classes.
+    pictures, uint8 numpy (H, W) or (H, W, C), uint8 torch (H, W) or (C, H, W), or float (C, H, W) in [0, 1]; or two arrays
+    (images, labels), whose rows are such. They are held in memory. A class may come again in a later task.
+    Raises RequestError for mixed shapes, a class without a training picture, a label outside its task's classes, and for what
+    is none of these.
     """
+    if isinstance(iterable, Stream):
+        return iterable
     trains: list[Pictures] = []
     tests: list[Pictures] = []
     classes: list[tuple[int, ...]] = []
+    if not isinstance(iterable, Iterable):
+        raise RequestError(
+            f"a stream gives tasks one after another, and this one is {shown(iterable)}; give a list of tasks."
+        )
     for number, task in enumerate(iterable, start=1):
         if missing := [name for name in ("classes", "train", "test") if not hasattr(task, name)]:
             raise RequestError(
-                f"task {number} of the stream is {task!r}, which has no {', '.join(missing)}; give objects with classes, "
+                f"task {number} of the stream is {shown(task)}, which has no {', '.join(missing)}; give objects with classes, "
                 "train and test."
             )
         shape = trains[0].shape if trains else None
         trains.append(pictures_of(task.train, f"task {number}'s training data", shape))
         tests.append(pictures_of(task.test, f"task {number}'s test data", trains[0].shape))
-        classes.append(tuple(int(label) for label in task.classes))
+        classes.append(classes_of(task, number))
         check_labels(number, classes[-1], trains[-1], tests[-1])
     if not trains:
         raise RequestError(f'the stream "{name}" gave no task; give it objects with classes, train and test.')
     train, test = together(trains), together(tests)
     parts = zip(classes, cut(train, trains), cut(test, tests), strict=True)
     tasks = tuple(Task(number, *part) for number, part in enumerate(parts, start=1))
-    names = tuple(str(label) for label in range(1 + max(map(max, classes))))
+    names = tuple(str(label) for label in range(1 + max(label for group in classes for label in group)))
     return Stream(name, names, tasks, train, test)
+
+
+def classes_of(task: Any, number: int) -> tuple[int, ...]:
+    """The class numbers that a third party's task lists."""
+    if not isinstance(task.classes, Iterable):
+        raise RequestError(f"the classes of task {number} are {shown(task.classes)}; list its class numbers.")
+    return tuple(as_class(label, f"a class of task {number}") for label in task.classes)
 
 
 def cut(whole: Pictures, parts: Sequence[Pictures]) -> list[Pictures]:
@@ -210,6 +224,6 @@ def check_labels(number: int, classes: Sequence[int], train: Pictures, test: Pic
             raise RequestError(f"task {number} lists class {label}, and has no training picture of it; give it some.")
     for label in sorted((there | set(test.labels.tolist())) - set(classes)):
         raise RequestError(
-            f"task {number} has pictures of class {label}, and lists the classes {', '.join(map(str, classes))}; "
+            f"task {number} has pictures of class {label}, and lists the classes {', '.join(map(str, classes)) or 'none'}; "
             "list every class that it has pictures of."
         )
