@@ -28,7 +28,7 @@ def test_the_first_task_is_finetuning_bit_for_bit(name, tiny_run):
 def test_passes_are_those_of_the_arithmetic(name, tiny_run):
     """4 steps of 8 pictures in each of 2 tasks; student 3 a picture; dreams N more, a teacher's opinion 1.
 
-    Paths are drawn whole: those of 10 points, which would serve 10 steps, for the 4 that there are. Importance is measured
+    Paths are drawn whole: those of 20 points, which would serve 20 steps, for the 4 that there are. Importance is measured
     once, on 20 pictures.
     """
     run = tiny_run(name)
@@ -41,7 +41,7 @@ def test_passes_are_those_of_the_arithmetic(name, tiny_run):
     opinions = 0 if name in ("finetune", "joint", "experience_replay", "generative_replay", "ewc") else 1
     pictures = 4 * 8
     assert run.results["cost"]["student_passes"] == 3 * pictures * (2 + replayed) + 3 * measured
-    asked = 10 * 8 if name == "trajectory_distillation" else pictures * (steps + opinions)
+    asked = 20 * 8 if name == "trajectory_distillation" else pictures * (steps + opinions)
     assert run.results["cost"]["teacher_passes"] == asked
 
 

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from html.parser import HTMLParser
 
 import pytest
@@ -169,14 +168,12 @@ def test_files_that_are_there_are_not_overwritten_and_no_run_is_refused(study, t
         write_report([tmp_path / "nowhere"], tmp_path / "page.html")
 
 
-def test_a_run_of_five_tasks_is_reported_in_seconds_and_without_torch(study, tmp_path):
+def test_a_run_of_five_tasks_is_reported_without_torch(study, tmp_path):
     code = (
         "import sys; from pathlib import Path; from palimpsest.reports.page import write_report; "
         "write_report([Path(sys.argv[1])], Path(sys.argv[2])); sys.exit('torch' in sys.modules)"
     )
-    began = time.monotonic()
     assert subprocess.run([sys.executable, "-c", code, str(study[0]), str(tmp_path / "page.html")]).returncode == 0
-    assert time.monotonic() - began < 10
 
 
 def browser() -> str:

@@ -10,8 +10,8 @@ def trajectory_distillation(
     now,
     past,
     *,
-    teacher_steps: int = 10,
-    teacher_sampler: str = "ddim",
+    teacher_steps: int = 20,
+    teacher_sampler: str = "fresh",
     strength: float = 0.75,
     renoised: float = 0.0,
     stratified: bool = True,
@@ -24,7 +24,7 @@ def trajectory_distillation(
     One pass of the teacher an input, whatever N; generative distillation takes N + 1.
 
     teacher_steps: N, passes of the teacher along a path
-    teacher_sampler: how the paths go: ddim, heun, dpmsolver++, or fresh, which noises what is promised anew at each step
+    teacher_sampler: how the paths go: fresh, which noises what is promised anew at each step, or ddim, heun, dpmsolver++
     strength: λ, how much the previous model's opinion matters
     renoised: share of the inputs that are the ends of the paths, noised anew and asked about
     stratified: noise levels drawn for each path, one in each of N equal slices; otherwise the sampler's usual ones
