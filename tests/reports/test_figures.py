@@ -5,7 +5,7 @@ import re
 from types import SimpleNamespace
 
 from palimpsest.reports.comparison import Cell
-from palimpsest.reports.figures import Line, line_chart, point_chart
+from palimpsest.reports.figures import Line, line_chart, lonely, point_chart
 from palimpsest.reports.numbers import amount
 from palimpsest.reports.section_training import loss_lines
 
@@ -34,6 +34,15 @@ def test_a_loss_is_broken_where_a_task_ends_or_another_phase_lies_between():
     assert [place for place, _ in terms["label"]] == [1, 2, 4, 5, 6]
     assert [math.isnan(loss) for _, loss in terms["label"]] == [False, False, True, False, False]
     assert [place for place, _ in terms["noise"]] == [3, 4, 6, 7, 8]
+
+
+def test_a_point_that_stands_alone_in_its_line_is_seen():
+    """As a loss that was written down once a task; a line of two points needs no markers."""
+    cells = [Cell(value, None, 1) for value in (1.0, math.nan, 2.0, 3.0, math.nan, 4.0)]
+    line = Line("loss", 0, tuple((float(place), each) for place, each in enumerate(cells)))
+    chart = line_chart([line], "a chart", x="step", logarithmic=True, whole=False).text
+    assert lonely([each.mean for each in cells]) == [0, 5]
+    assert len(re.findall(r'<use [^>]*style="fill: var\(--s', chart)) == 2
 
 
 def test_points_lie_where_their_logarithms_say_and_have_their_error_as_a_bar():

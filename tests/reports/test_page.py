@@ -255,3 +255,15 @@ def test_a_page_about_an_update_says_what_was_kept(tmp_path):
     assert said.endswith("(87% if nothing were lost, 23% if everything were)") and "near 78%" in said
     older = load_results(a_run(tmp_path, "finetune"))
     assert kept_in_words(older.tasks[-1]) == ""
+
+
+def test_a_method_that_lacks_the_first_measure_is_in_the_legend_all_the_same(tmp_path):
+    run = a_run(tmp_path, "icarl")
+    results = json.loads((run / "results.json").read_text())
+    for task in results["tasks"]:
+        task["measures"] = {"accuracy": 0.75}
+    results |= {"extractor": {}, "evaluator": {}, "final": {"accuracy": 0.75}}
+    (run / "results.json").write_text(json.dumps(results))
+    text = write_report([a_run(tmp_path, "finetune"), run], tmp_path / "page.html").read_text(encoding="utf-8")
+    legends = re.findall(r'<ul class="legend">(.*?)</ul>', text, re.DOTALL)
+    assert "finetune" in legends[0] and "icarl" in legends[0]

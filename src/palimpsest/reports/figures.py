@@ -1,5 +1,6 @@
 """Charts as SVG that takes the page's colours, drawn by matplotlib without a window."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -139,9 +140,16 @@ def draw(axes: Axes, line: Line, markers: bool) -> None:
         color=colour,
         linewidth=1.7,
         dashes=DASHES[line.place % len(DASHES)] or (None, None),
-        marker=MARKERS[marker_of(line.place)] if markers else None,
+        marker=MARKERS[marker_of(line.place)],
+        markevery=None if markers else lonely([each.mean for each in cells]),
         markersize=5,
     )
+
+
+def lonely(values: Sequence[float]) -> list[int]:
+    """The places of numbers between what is none, which no line would show."""
+    there = [False, *map(math.isfinite, values), False]
+    return [place for place in range(len(values)) if there[place + 1] and not (there[place] or there[place + 2])]
 
 
 def marker_of(place: int) -> int:

@@ -1,10 +1,10 @@
 """What a model that was given and taught on still makes of what it made before: in a sentence, and as a table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from palimpsest.reports.comparison import Cell
 from palimpsest.reports.gather import Gathered, Method, mean
-from palimpsest.reports.markup import ABSENT, Section, arrow, hidden, join, scroll, table, tag, title
+from palimpsest.reports.markup import ABSENT, Markup, Section, arrow, join, scroll, table, tag, title
 from palimpsest.reports.results import Task
 from palimpsest.reports.section_results import in_words
 
@@ -34,15 +34,14 @@ def kept(found: Gathered) -> Section | None:
         "own do. The bounds are what is expected where all is kept and the new takes its share of the samples, and what the new "
         "pictures alone come to."
     )
-    heads = [each for name in KEPT for each in (join([title(name), " ", arrow(name)]), *bounds(name))]
-    rows = ([method.name, *(text for name in KEPT for text in numbers(method, name))] for method in having)
-    listed = scroll(table(("method", *heads), rows), "what was kept")
-    return Section("kept", "What was kept of the given model", (tag("p", words), listed))
+    tables = (measure_table(name, having) for name in KEPT)
+    return Section("kept", "What was kept of the given model", (tag("p", words), *tables))
 
 
-def bounds(name: str) -> list:
-    """The headings of the columns beside a measure."""
-    return [join([words, hidden(f" ({title(name)})")]) for words in BOUNDS.values()]
+def measure_table(name: str, methods: Sequence[Method]) -> Markup:
+    """One measure of each method between its bounds."""
+    heads = ("method", join([title(name), " ", arrow(name)]), *BOUNDS.values())
+    return scroll(table(heads, ([method.name, *numbers(method, name)] for method in methods)), title(name))
 
 
 def numbers(method: Method, name: str) -> Iterator[str]:

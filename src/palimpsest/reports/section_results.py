@@ -152,7 +152,7 @@ def curves(found: Gathered) -> Section | None:
         "curves",
         "After each task",
         (
-            legend(lines[first[0]]),
+            legend(everyone(lines.values())),
             grid(*(curve(name, lines[name]) for name in first)),
             details("The curves of the other measures", grid(*(curve(name, lines[name]) for name in others)))
             if others
@@ -160,6 +160,12 @@ def curves(found: Gathered) -> Section | None:
             details("The numbers behind the curves", *(numbers(name, lines[name]) for name in lines)),
         ),
     )
+
+
+def everyone(charts: Iterable[Sequence[Line]]) -> list[Line]:
+    """A line of each method that is in any of the charts: a classifier has no FID, and a generator may have no accuracy."""
+    found = {line.place: line for lines in charts for line in lines}
+    return [found[place] for place in sorted(found)]
 
 
 def lines_of(found: Gathered, name: str) -> Iterable[Line]:
