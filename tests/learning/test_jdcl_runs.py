@@ -8,6 +8,7 @@ from PIL import Image
 import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.models.joint import Joint
+from palimpsest.runs.checkpoint import Checkpoints, read
 from palimpsest.runs.models import open_learners
 from palimpsest.targets import label, true_noise
 from tests.tiny import QUIET, interrupted_after, same, tiny
@@ -59,6 +60,29 @@ def test_resumed_in_any_phase_or_while_it_dreams_it_ends_the_same(times, what, w
     run = palimpsest.resume(tmp_path / "run", display=QUIET)
     assert same(learnt(run), learnt(whole))
     assert run.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"]
+
+
+KEPT = {"sections": {"training": {"steps": 6, "average": 0.9, "keep_average": True}}}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """The global student goes on with the past global model's average."""
+    return train(tmp_path_factory.mktemp("kept") / "whole", **KEPT)
+
+
+def test_the_average_of_the_past_global_model_goes_on(kept, whole):
+    assert same(learnt(kept, 1), learnt(whole, 1)) and not same(learnt(kept), learnt(whole))
+    _, tensors = read(Checkpoints(kept.path / "checkpoints").latest(print))
+    counts = {name: int(count) for name, count in tensors.items() if name.startswith("updates.")}
+    assert counts == {"updates.averaged.joint.count": 12, "updates.teacher.joint averaged.count": 12}, "6 global, 6 before"
+
+
+@pytest.mark.parametrize("times", [9, 13])
+def test_a_count_of_updates_survives_an_interruption(times, kept, tmp_path):
+    with interrupted_after(times):
+        train(tmp_path / "run", **KEPT)
+    assert same(learnt(palimpsest.resume(tmp_path / "run", display=QUIET)), learnt(kept))
 
 
 @pytest.fixture(scope="module")

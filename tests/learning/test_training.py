@@ -10,6 +10,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.term import Phase
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.options import TrainingOptions
+from palimpsest.learning.teacher import frozen
 from palimpsest.learning.work import Descent, Work, batches, learning_rate
 from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.checkpoint import Checkpoints, read
@@ -135,6 +136,27 @@ def test_the_average_follows_its_equation():
         expected = {name: decay * expected[name] + (1 - decay) * p for name, p in student.named_parameters()}
     for name, parameter in work.averaged().named_parameters():
         assert torch.allclose(parameter, expected[name], atol=1e-5)
+
+
+def test_an_average_goes_on_from_a_teachers_where_it_is_asked_to():
+    def work(teacher, **options):
+        phase = Phase("denoiser", start=teacher)
+        options = TrainingOptions(steps=3, average=0.9, **options)
+        return Work(tiny_denoiser(), phase, Descent.of(phase, options, 0), CPU)
+
+    before = tiny_denoiser(1)
+    before.updates = 40
+    teacher = frozen(tiny_denoiser(2), before)
+    anew, kept, without = work(teacher), work(teacher, keep_average=True), work(teacher.using("raw"), keep_average=True)
+    for found, count, expected in ((anew, 0, teacher.learner), (kept, 40, before), (without, 0, teacher.learner)):
+        assert found.average.updates == count and same(found.learner, teacher.learner)
+        assert all(torch.equal(found.average.weights[name], p) for name, p in expected.named_parameters())
+    assert kept.averaged().updates == 40
+
+
+def test_keeping_an_average_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="keep_average needs an average"):
+        TrainingOptions(steps=3, keep_average=True)
 
 
 def test_teachers_carry_raw_or_averaged_weights_as_asked(tmp_path):

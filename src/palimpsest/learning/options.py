@@ -27,6 +27,9 @@ class TrainingOptions(BaseModel):
     decay: float = Field(0.1, gt=0, le=1, description="by which step multiplies the rate")
     clip_norm: float = Field(1.0, ge=0, description="largest gradient norm; 0 does not clip")
     average: float = Field(0.0, ge=0, lt=1, description="decay of the average of the weights (EMA); 0 keeps none")
+    keep_average: bool = Field(
+        False, description="a phase that begins with a teacher's weights goes on with its average, where it keeps both"
+    )
     teacher_weights: Literal["raw", "average"] = Field("raw", description="which weights the next teacher carries")
 
     @model_validator(mode="after")
@@ -35,6 +38,8 @@ class TrainingOptions(BaseModel):
             raise ValueError(f"give either steps or epochs (found steps = {self.steps}, epochs = {self.epochs})")
         if self.teacher_weights == "average" and not self.average:
             raise ValueError('teacher_weights = "average" needs an average: set training.average, for example 0.999')
+        if self.keep_average and not self.average:
+            raise ValueError("keep_average needs an average: set training.average, for example 0.999")
         return self
 
 

@@ -46,7 +46,17 @@ def tensors_of(progress: Progress) -> dict[str, Tensor]:
     parts |= {f"lots.{i}": {"drawn": drawn} for i, drawn in enumerate(memory.lots)}
     if progress.work:
         parts |= {"work": progress.work.state(), "meter": progress.meter.state()}
+    parts |= {f"updates.{name}": {"count": torch.tensor(count)} for name, count in updates_of(progress).items()}
     return {f"{part}.{name}": tensor for part, state in parts.items() for name, tensor in state.items()}
+
+
+def updates_of(progress: Progress) -> dict[str, int]:
+    """How many updates each average has behind it, by the name of the part of a checkpoint that holds it."""
+    teachers = {f"teacher.{name} averaged": teacher for name, teacher in progress.past.teachers.items()}
+    teachers |= {f"finished.{number} averaged": teacher for number, (_, teacher) in enumerate(progress.finished)}
+    averages = {f"averaged.{name}": learner for name, learner in progress.averaged.items()}
+    averages |= {name: teacher.averaged for name, teacher in teachers.items() if teacher.averaged is not None}
+    return {name: network.updates for name, network in averages.items() if hasattr(network, "updates")}
 
 
 def weights_of(teacher: Teacher, name: str) -> dict[str, dict[str, Tensor]]:
@@ -66,6 +76,8 @@ def restore(progress: Progress, numbers: dict, tensors: dict[str, Tensor]) -> No
     def network(name: str, prefix: str) -> nn.Module:
         learner = copy.deepcopy(progress.learners[name])
         learner.load_state_dict(below(tensors, prefix))
+        if f"updates.{prefix}count" in tensors:
+            learner.updates = int(tensors[f"updates.{prefix}count"])
         return learner.eval().requires_grad_(False)
 
     progress.averaged = {name: network(name, f"averaged.{name}.") for name in parts_of(tensors, "averaged.")}

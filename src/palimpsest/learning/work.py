@@ -58,6 +58,8 @@ class Work:
         self.trained = [parameter for parameter in learner.parameters() if parameter.requires_grad]
         self.optimizer = make_optimizer(self.trained, self.options)
         self.average = Average(learner, self.options.average) if self.options.average else None
+        if self.options.keep_average and (before := getattr(phase.start, "averaged", None)) is not None:
+            self.average.go_on_from(before)
         self.student = machine.wrapped(learner.train())
 
     def descend(self, loss: Tensor, step: int) -> None:

@@ -5,12 +5,22 @@ from torch import Tensor, nn
 
 
 class Average:
-    """Keeps θ̄ ← δθ̄ + (1 − δ)θ with δ = min(decay, (1 + n)/(10 + n)) after n updates, so that it forgets the start early."""
+    """Keeps θ̄ ← δθ̄ + (1 − δ)θ with δ = min(decay, (1 + n)/(10 + n)) after n updates, so that it forgets the start early.
+
+    A network that holds an average says as its `updates` of how many.
+    """
 
     def __init__(self, student: nn.Module, decay: float) -> None:
         self.decay = decay
         self.updates = 0
         self.weights = {name: p.detach().clone() for name, p in student.named_parameters()}
+
+    @torch.no_grad()
+    def go_on_from(self, network: nn.Module) -> None:
+        """Take over the average that a network holds, with its count of updates."""
+        self.updates = getattr(network, "updates", 0)
+        for name, parameter in network.named_parameters():
+            self.weights[name].copy_(parameter)
 
     @torch.no_grad()
     def update(self, student: nn.Module) -> None:
@@ -24,6 +34,7 @@ class Average:
         """Give the averaged weights to `network` and return it."""
         for name, parameter in network.named_parameters():
             parameter.copy_(self.weights[name])
+        network.updates = self.updates
         return network
 
     def state(self) -> dict[str, Tensor]:

@@ -26,7 +26,7 @@ def differences(runs: Sequence[Results], base: Results, defaults: dict | None = 
     ]
     if not paired:
         raise RequestError(
-            f'no other method has a finished run with a seed of "{base.path}" (found: {sorted(twins)}); '
+            f'no other method has a finished run with a seed of "{base.path}" (found: {", ".join(map(str, sorted(twins))) or "none"}); '
             "compare runs of the same seeds."
         )
     said = f"differences from {base.strategy} ({base.path.name}), seed by seed; passes and times are the runs' own"

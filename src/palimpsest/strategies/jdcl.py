@@ -48,7 +48,8 @@ def jdcl(
     global:  L_k = Σ_s w_s E_s [ ‖ε_s − ε_θ‖² + α H(f_s, f_θ) ]  +  β E_dreams [ ‖ε − ε_θ‖² + α CE(ŷ, f_θ) ]
 
     s goes over the past global model, for its dreams of old classes, and the local one, for its dreams of new ones. The
-    student begins with the past global model, and no real picture is looked at. The first task has the local phase alone.
+    student begins with the past global model (and goes on with its average: training.keep_average), and no real picture is
+    looked at. The first task has the local phase alone.
 
     Where few pictures have a label, the local phase alone changes (section on semi-supervised learning):
     E_all ‖ε − ε_θ‖²  +  α E_labelled CE(y, f_θ)  +  α E_all 1(max p ≥ τ) CE(argmax p, f_θ),   p = f_θ of a weaker view
@@ -91,7 +92,7 @@ def jdcl(
         return Taught(source, last - first, teacher.using(teaching).noise, opinion, weight)
 
     if two_stage or not past.joint.exists:
-        start = now.untrained("joint") if local_init == "scratch" else past.joint
+        start = now.untrained("joint") if local_init == "scratch" else past.joint.using("raw")
         specialist = yield Phase("joint", of_reality(now, alpha, threshold, ratio), start=start, name="local")
     if not past.joint.exists:
         return
@@ -102,7 +103,7 @@ def jdcl(
     noise = [term for part in (old, new) for term in part.of_noise(truth["noise"], taught["noise"])]
     classes = [term for part in (old, new) for term in part.of_classes(truth["classes"], alpha, taught["classes"])]
     shared = {"learner": "joint", "name": "global", "steps": global_steps}
-    start = past.joint.using("raw")
+    start = past.joint
     if warm_up:
         yield Phase(terms=noise, start=start, span=(0, warm_up), **shared)
         yield Phase(terms=noise + classes, span=(warm_up, 1), **shared)
