@@ -140,6 +140,36 @@ def test_wrong_models_and_places_are_refused_before_anything_is_written(model, p
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    ("strategy", "lacking"),
+    [
+        ("joint", "all pictures of all past tasks"),
+        ("ewc", "how much each weight mattered to past tasks"),
+        ("rank1_ewc", "a mean gradient and the weights of each past task"),
+        ("experience_replay", "a few pictures of each past task"),
+        ("dark_replay", "a few pictures of each past task"),
+    ],
+)
+def test_a_strategy_that_a_given_model_brings_nothing_for_is_refused(model, pictures, tmp_path, strategy, lacking):
+    """It would fine-tune, and look as if it remembered; also beside one that does."""
+    options = {"beside": "generative_replay"} if strategy == "ewc" else {}
+    fitting = (
+        "finetune, gaussian_distillation, generative_distillation, generative_replay, lwf, partial_distillation, "
+        "trajectory_distillation"
+    )
+    sentence = f"strategy {strategy} needs {lacking}.*strategies that can teach .*: {fitting}[.]$"
+    refused(sentence, model, data=pictures, out=tmp_path / "new", strategy=strategy, **options)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_strategy_of_ones_own_is_refused_by_what_it_keeps(model, pictures, tmp_path):
+    @palimpsest.strategy(keeps={"memory", "teacher"}, learners="any")
+    def mine(now, past, *, memory_size: int = 10):
+        raise AssertionError("it is refused before it is asked")
+
+    refused("strategy mine needs a few pictures", model, data=pictures, out=tmp_path / "new", strategy=mine)
+
+
 def test_models_of_a_run_open_with_stock_diffusers_and_give_the_same_pictures(tmp_path):
     """The three lines of the README."""
     run = palimpsest.train(tiny(diffusion={"steps": 100}), out=tmp_path / "run", display=QUIET)
