@@ -42,6 +42,19 @@ def test_doctor_finds_what_is_needed(run):
     assert code == 0 and "torch" in out and "threads" in out and "PALIMPSEST_DATA" in out
 
 
+@pytest.mark.parametrize("asked", [(), ("--help",)])
+def test_without_a_command_the_program_shows_those_that_there_are(run, monkeypatch, asked):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, error = run(*asked)
+    lines = out.splitlines()
+    assert (code, error) == (0, "") and max(map(len, lines)) <= 80 and "..." not in out.replace("[ARGS]...", "")
+    for title in ("Train and go on:", "Teach a model of your own:", "Look at what came out:", "What there is:"):
+        assert title in lines
+    named = [line.split()[0] for line in lines if line.startswith("  ") and line[2:3].isalpha()]
+    every = "train resume study update synthesize sample evaluate compare report estimate list doctor"
+    assert set(named) >= set(every.split())
+
+
 def test_version(run):
     assert run("--version")[1].startswith("palimpsest 0.")
 
