@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import make_place, write_atomically, write_folder
+from palimpsest.core.files import check_place, make_place, write_atomically, write_folder
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.sheet import sample_sheet, save_sheet, to_bytes
 from palimpsest.learning.devices import Machine, find_device
@@ -44,6 +44,7 @@ def sample(
 def sample_to(place: Path, out: str, *, force: bool = False, **how: object) -> None:
     """`sample`, written to `out`: FILE.png (a sheet), FILE.npz (`images`, uint8 N×H×W×C), or FOLDER/ (a PNG each)."""
     path = Path(out)
+    check_place(path)
     kind = "folder" if out.endswith(("/", os.sep)) or path.is_dir() else path.suffix.lower()
     if kind not in (".png", ".npz", "folder"):
         raise RequestError(f'"{out}" is not a place for samples; legal: FILE.png, FILE.npz, FOLDER/ (with the slash).')
