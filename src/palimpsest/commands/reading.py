@@ -32,7 +32,7 @@ def evaluate(
     place: Model,
     *,
     data: Annotated[
-        Path | None, typer.Option(help="Measure against these pictures: a folder of class folders, or of parquet.")
+        Path | None, typer.Option(help="Measure against these: a folder of pictures, of class folders, or of parquet.")
     ] = None,
     sampler: Annotated[str | None, typer.Option(help="A name from `palimpsest list samplers`.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,

@@ -124,7 +124,7 @@ def resume(
     Raises RequestError where the folder is no run, or its checkpoints belong to another experiment.
     """
     folder, display = open_folder(run), display or Display()
-    if source := evaluation_of(folder):
+    if source := folder.evaluation_of:
         raise RequestError(
             f"{folder.path} is not a run but an evaluation of {source}, and there is nothing to go on with."
         )
@@ -158,14 +158,6 @@ def finished(folder: RunFolder) -> bool:
         return json.loads(folder.results.read_text())["finished"]
     except (OSError, ValueError, KeyError):
         return False
-
-
-def evaluation_of(folder: RunFolder) -> str:
-    """What `evaluate` measured to make this folder; "" for a run."""
-    try:
-        return json.loads(folder.results.read_text()).get("evaluation_of", "")
-    except (OSError, ValueError):
-        return ""
 
 
 def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -> dict:
