@@ -30,6 +30,18 @@ def test_help_shows_the_options_of_the_strategy(run):
     assert "--memory-size" not in run("train", "--help")[1]
 
 
+def test_help_shows_what_the_experiment_says(run):
+    """update.toml has ten teacher steps and digits two; what an experiment leaves open is the strategy's own."""
+    flat = {command: " ".join(run(*command, "--help")[1].split()) for command in [("update",), ("train",)]}
+    assert "dream (published: 2 for Fashion-MNIST, 10 for CIFAR-10) [default: 10]" in flat["update",]
+    assert "dream (published: 2 for Fashion-MNIST, 10 for CIFAR-10) [default: 2]" in flat["train",]
+    assert "fresh noise (published: 1) [default: 10]" in flat["update",]
+    assert "how the previous model dreams [default: ddim]" in flat["update",]
+    assert "generative_distillation, or conditional_generative_distillation where MODEL" in flat["update",]
+    lists = run("update", "--strategy", "generative_replay", "--help")[1]
+    assert "[default: 10]" in lists, "the table of a strategy that is asked for"
+
+
 def test_list_names_everything(run):
     out = run("list")[1]
     for name in (*catalog.names(), "digits", "parquet", "folder", "hub", "ddim", "unipc", "fid", "kld", "[hub]"):
