@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from palimpsest.core.errors import Interrupted, RequestError
+from palimpsest.core.files import megabytes
 from palimpsest.core.stopping import stoppable
 from palimpsest.core.term import Strategy
 from palimpsest.learning.continual import continual
@@ -210,6 +211,11 @@ def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Dis
         recorder.write("start", **describe_environment(assembly.machine))
         if assembly.stream.skipped:
             recorder.warn(f"{assembly.stream.skipped} bad pictures were left out")
+        if assembly.step_bytes > assembly.machine.memory / 2:
+            recorder.warn(
+                f"a step takes {megabytes(assembly.step_bytes)} at the least, of {megabytes(assembly.machine.memory)} that there are; lower "
+                "training.batch where it gets slow or fails"
+            )
         try:
             continual(assembly.plan, assembly.progress, recorder)
         except Interrupted as error:
