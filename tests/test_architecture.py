@@ -57,7 +57,7 @@ def test_every_folder_of_code_has_its_place():
         "palimpsest.reports.conclusion",
         "palimpsest.runs.listing",
         "palimpsest.runs.study",
-        "palimpsest.cli",
+        "palimpsest.commands.application",
     ],
 )
 def test_what_must_answer_at_once_does_not_import_torch(module):

@@ -1,73 +1,29 @@
-"""The command line: the commands put together, and how they end."""
+"""The program: how it is called, interrupted, and ended."""
 
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from types import FrameType
 
-import typer
-
-from palimpsest import __version__
-from palimpsest.commands import reading, synthesizing, training
-from palimpsest.commands.signatures import strategy_options, with_strategy_options
 from palimpsest.core.errors import Interrupted, RequestError, RunError
 
-UsageError = typer.BadParameter.__mro__[1]  # of the click that comes with typer
-
-COMMANDS = (
-    training.train,
-    training.resume,
-    training.study,
-    training.update,
-    synthesizing.synthesize,
-    reading.sample,
-    reading.evaluate,
-    reading.compare,
-    reading.report,
-    training.estimate,
-    reading.list_,
-    reading.doctor,
-)
-
-
-def version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"palimpsest {__version__}")
-        raise typer.Exit
-
-
-def palimpsest(
-    version: Annotated[
-        bool, typer.Option("--version", callback=version, is_eager=True, help="Say the version.")
-    ] = False,
-) -> None:
-    """Teach diffusion models new things without the old data, and prove what they kept."""
-
-
-def application(arguments: Sequence[str]) -> typer.Typer:
-    """The commands; those that train take the options of the strategy that the arguments name."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.callback()(palimpsest)
-    for command in COMMANDS:
-        app.command(command.__name__.rstrip("_"))(with_strategy_options(command, arguments))
-    return app
+EARLY = "interrupted; give the same command again, or go on with `palimpsest resume RUN` where a run has begun"
 
 
 def main() -> None:
     """Entry point: exit code 0 done, 2 the request is wrong, 1 it failed on the way, 130 interrupted, state saved."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # until a run is under way, and takes both into its own hands
+        signal.signal(number, interrupt)
     # Threads that wait for each other spin a while and then sleep. By torch's default they spin for long, which makes a
     # step ten times as long where others use the cores, too; without spinning it takes twice as long on idle cores.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # read when torch is imported
-    signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # until a run is under way, and takes both into its own hands
+    from palimpsest.commands.application import UsageError, call, in_one_sentence
+
     try:
-        sys.exit(application(sys.argv[1:])(standalone_mode=False))
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
-    except typer.Abort:
-        fail("interrupted; nothing was begun that would have to be gone on with", 130)
+        code = call(sys.argv[1:])
+        if code == 130:  # what typer makes of a KeyboardInterrupt
+            fail(EARLY, 130)
+        sys.exit(code)
     except UsageError as error:
         fail(in_one_sentence(error, sys.argv[1:]), 2)
     except RequestError as error:
@@ -79,23 +35,21 @@ def main() -> None:
     except Interrupted as stopped:
         again = f"`palimpsest resume {stopped}`" if str(stopped) else "the same command"
         fail(f"interrupted; the state is saved, go on with {again}", 130)
-    except KeyboardInterrupt:
-        fail("interrupted before there was a state to save; give the same command again", 130)
 
 
-def in_one_sentence(error: UsageError, arguments: Sequence[str]) -> str:
-    """What is wrong with the arguments, and where to read more. An unknown option of a strategy: those that it has."""
-    names = [command.__name__.rstrip("_") for command in COMMANDS]
-    command = next((f"{argument} " for argument in arguments[:1] if argument in names), "")
-    said = " ".join(error.format_message().split()).removesuffix(".")
-    if "No such option" in said and (options := strategy_options(command.strip(), arguments)):
-        said = said.partition(" (Possible")[0] + options
-    return f"{said[0].lower()}{said[1:]}; see `palimpsest {command}--help`."
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C or SIGTERM. An import may swallow an exception or make another of it, and has nothing to clean up."""
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            os.write(sys.stderr.fileno(), f"palimpsest: {EARLY}\n".encode())
+            os._exit(130)
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def fail(sentence: object, code: int) -> None:
     """One sentence on standard error, and the exit code."""
-    typer.echo(f"palimpsest: {sentence}", err=True)
+    print(f"palimpsest: {sentence}", file=sys.stderr)
     sys.exit(code)
 
 

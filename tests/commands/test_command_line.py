@@ -30,6 +30,18 @@ def test_help_shows_the_options_of_the_strategy(run):
     assert "--memory-size" not in run("train", "--help")[1]
 
 
+def test_help_shows_what_the_experiment_says(run):
+    """update.toml has ten teacher steps and digits two; what an experiment leaves open is the strategy's own."""
+    flat = {command: " ".join(run(*command, "--help")[1].split()) for command in [("update",), ("train",)]}
+    assert "dream (published: 2 for Fashion-MNIST, 10 for CIFAR-10) [default: 10]" in flat["update",]
+    assert "dream (published: 2 for Fashion-MNIST, 10 for CIFAR-10) [default: 2]" in flat["train",]
+    assert "fresh noise (published: 1) [default: 10]" in flat["update",]
+    assert "how the previous model dreams [default: ddim]" in flat["update",]
+    assert "generative_distillation, or conditional_generative_distillation where MODEL" in flat["update",]
+    lists = run("update", "--strategy", "generative_replay", "--help")[1]
+    assert "[default: 10]" in lists, "the table of a strategy that is asked for"
+
+
 def test_list_names_everything(run):
     out = run("list")[1]
     for name in (*catalog.names(), "digits", "parquet", "folder", "hub", "ddim", "unipc", "fid", "kld", "[hub]"):
@@ -40,6 +52,19 @@ def test_list_names_everything(run):
 def test_doctor_finds_what_is_needed(run):
     code, out, _ = run("doctor")
     assert code == 0 and "torch" in out and "threads" in out and "PALIMPSEST_DATA" in out
+
+
+@pytest.mark.parametrize("asked", [(), ("--help",)])
+def test_without_a_command_the_program_shows_those_that_there_are(run, monkeypatch, asked):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, error = run(*asked)
+    lines = out.splitlines()
+    assert (code, error) == (0, "") and max(map(len, lines)) <= 80 and "..." not in out.replace("[ARGS]...", "")
+    for title in ("Train and go on:", "Teach a model of your own:", "Look at what came out:", "What there is:"):
+        assert title in lines
+    named = [line.split()[0] for line in lines if line.startswith("  ") and line[2:3].isalpha()]
+    every = "train resume study update synthesize sample evaluate compare report estimate list doctor"
+    assert set(named) >= set(every.split())
 
 
 def test_version(run):

@@ -32,7 +32,7 @@ def test_runs_without_a_common_measure_are_no_pair():
 
 
 def test_without_a_common_seed_there_is_no_difference():
-    with pytest.raises(RequestError, match=r"no other method has a finished run with a seed of .*joint-seed0.*\[0\]"):
+    with pytest.raises(RequestError, match=r"no other method has a finished run with a seed of .*joint-seed0.*\(found: 0\)"):
         differences([a_run("joint", 0), a_run("lwf", 1)], a_run("joint", 0))
 
 

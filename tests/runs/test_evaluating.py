@@ -5,10 +5,12 @@ import json
 import pytest
 import torch
 from PIL import Image
+from rich.console import Console
 
 import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.reports.results import load_results
+from palimpsest.runs.display import Display
 from palimpsest.runs.folder import RunFolder
 from tests.tiny import QUIET, tiny
 
@@ -50,7 +52,7 @@ def test_what_is_written_is_read_like_a_run_and_nothing_is_overwritten(run, tmp_
     assert load_results(out).final == results["final"]
     assert (out / "samples" / "task_2_long.png").exists()
     assert RunFolder(out).config.read_text() != RunFolder(run.path).config.read_text()
-    with pytest.raises(RequestError, match="holds a run already"):
+    with pytest.raises(RequestError, match="again is there already, and an evaluation gets a new folder; choose another --out[.]$"):
         palimpsest.evaluate(run.path, out=out, display=QUIET)
     assert (run.path / "results.json").read_bytes() == before
 
@@ -102,6 +104,23 @@ def test_an_evaluation_is_no_run_to_go_on_with(run, tmp_path):
     palimpsest.evaluate(run.path, out=tmp_path / "again", set={"evaluation.steps": 3}, display=QUIET)
     with pytest.raises(RequestError, match="is not a run but an evaluation of"):
         palimpsest.resume(tmp_path / "again", display=QUIET)
+    for ask in (palimpsest.sample, palimpsest.evaluate):
+        with pytest.raises(RequestError, match=f"an evaluation of {run.path}, which holds .* no models; give {run.path}[.]$"):
+            ask(tmp_path / "again")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_measured(run, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("palimpsest.runs.evaluating.find_machine", lambda options: pytest.fail("it has begun"))
+    with pytest.raises(RequestError, match="nothing can be written to .*file/again"):
+        palimpsest.evaluate(run.path, out=tmp_path / "file" / "again", display=QUIET)
+
+
+def test_the_bar_says_which_task_is_measured(run, capsys):
+    display = Display(console=Console(force_terminal=True, width=80))
+    palimpsest.evaluate(run.path, display=display)
+    shown = capsys.readouterr().out
+    assert "task 1/2: samples" in shown and "task 2/2: samples" in shown
 
 
 def test_damage_is_a_sentence(run, tmp_path):

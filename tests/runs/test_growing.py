@@ -54,6 +54,20 @@ def test_its_embeddings_grow_and_the_old_ones_stay(model, pictures, tmp_path):
     assert palimpsest.sample(tmp_path / "new", count=6, steps=2).shape == (6, 1, 8, 8)
 
 
+@pytest.mark.parametrize("strategy", ["finetune", "lwf"])
+def test_strategies_for_any_learner_teach_it_too(model, pictures, tmp_path, strategy):
+    run = palimpsest.update(
+        model, data=pictures, out=tmp_path / "new", strategy=strategy, set=QUICK, display=QUIET
+    )
+    assert run.results["finished"] and open_pipeline(tmp_path / "new")[0].told_of == (0, 1, 2, 3, 10)
+
+
+def test_what_can_teach_it_is_named(model, pictures, tmp_path):
+    fitting = "conditional_generative_distillation, ddgr, dgr_diffusion, finetune, guide, lwf"
+    with pytest.raises(palimpsest.RequestError, match=f"strategy joint needs all pictures .*: {fitting}[.]"):
+        palimpsest.update(model, data=pictures, out=tmp_path / "new", strategy="joint", set=QUICK, display=QUIET)
+
+
 def test_interrupted_it_ends_the_same(model, pictures, tmp_path):
     options = {"data": pictures, "set": QUICK, "teacher_steps": 2, "reuse": 1, "display": QUIET}
     palimpsest.update(model, out=tmp_path / "whole", **options)

@@ -123,6 +123,19 @@ def test_an_update_resumes(model, pictures, tmp_path):
     assert done.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"]
 
 
+def test_what_was_delivered_is_measured_on_any_pictures(model, pictures, tmp_path):
+    """A loose folder of any name is enough, and all its pictures are compared with."""
+    palimpsest.update(model, data=pictures, out=tmp_path / "new", set=QUICK, display=QUIET)
+    few = {"evaluation.samples": 20, "evaluation.steps": 2, "evaluation.long_steps": 0, "evaluation.evaluator.steps": 2}
+    other = write_digits(tmp_path / "held out", range(3), count=10)
+    for data, count in ((pictures, 30), (other, 10)):
+        found = palimpsest.evaluate(tmp_path / "new", data=data, set=few, display=QUIET)
+        assert found["finished"] and "kid" in found["final"]
+        assert found["tasks"][0]["reference"] == count
+    with pytest.raises(palimpsest.RequestError, match="no test pictures of class 0 .*stream.test_share=0.2"):
+        palimpsest.evaluate(tmp_path / "new", set=few, display=QUIET)
+
+
 def refused(sentence: str, *arguments: object, **options: object) -> None:
     with pytest.raises(palimpsest.RequestError, match=sentence):
         palimpsest.update(*arguments, set=QUICK, display=QUIET, **options)
@@ -145,6 +158,36 @@ def test_wrong_models_and_places_are_refused_before_anything_is_written(model, p
     (tmp_path / "empty").mkdir()
     refused("picture", model, data=tmp_path / "empty", out=tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "lacking"),
+    [
+        ("joint", "all pictures of all past tasks"),
+        ("ewc", "how much each weight mattered to past tasks"),
+        ("rank1_ewc", "a mean gradient and the weights of each past task"),
+        ("experience_replay", "a few pictures of each past task"),
+        ("dark_replay", "a few pictures of each past task"),
+    ],
+)
+def test_a_strategy_that_a_given_model_brings_nothing_for_is_refused(model, pictures, tmp_path, strategy, lacking):
+    """It would fine-tune, and look as if it remembered; also beside one that does."""
+    options = {"beside": "generative_replay"} if strategy == "ewc" else {}
+    fitting = (
+        "finetune, gaussian_distillation, generative_distillation, generative_replay, lwf, partial_distillation, "
+        "trajectory_distillation"
+    )
+    sentence = f"strategy {strategy} needs {lacking}.*strategies that can teach .*: {fitting}[.]$"
+    refused(sentence, model, data=pictures, out=tmp_path / "new", strategy=strategy, **options)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_strategy_of_ones_own_is_refused_by_what_it_keeps(model, pictures, tmp_path):
+    @palimpsest.strategy(keeps={"memory", "teacher"}, learners="any")
+    def mine(now, past, *, memory_size: int = 10):
+        raise AssertionError("it is refused before it is asked")
+
+    refused("strategy mine needs a few pictures", model, data=pictures, out=tmp_path / "new", strategy=mine)
 
 
 def test_models_of_a_run_open_with_stock_diffusers_and_give_the_same_pictures(tmp_path):

@@ -18,13 +18,19 @@ def sample(
     sampler: Annotated[str, typer.Option(help="A name from `palimpsest list samplers`.")] = "ddim",
     steps: Annotated[int, typer.Option(min=1, help="Sampling steps.")] = 50,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Names or numbers with commas between them, of a generator that is told of classes; default: all."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     force: Force = False,
 ) -> None:
-    """Draw pictures from a run's model, or from any unconditional diffusers pipeline."""
+    """Draw pictures from a run's model, or from any pixel pipeline of diffusers."""
     from palimpsest.runs.sampling import sample_to
 
-    sample_to(place, out, count=count, task=task, sampler=sampler, steps=steps, seed=seed, device=device, force=force)
+    how = {"count": count, "task": task, "sampler": sampler, "steps": steps, "seed": seed, "device": device}
+    how["classes"] = [word.strip() for word in classes.split(",")] if classes is not None else None
+    sample_to(place, out, force=force, **how)
     typer.echo(f"{count} samples: {out}")
 
 
@@ -32,7 +38,7 @@ def evaluate(
     place: Model,
     *,
     data: Annotated[
-        Path | None, typer.Option(help="Measure against these pictures: a folder of class folders, or of parquet.")
+        Path | None, typer.Option(help="Measure against these: a folder of pictures, of class folders, or of parquet.")
     ] = None,
     sampler: Annotated[str | None, typer.Option(help="A name from `palimpsest list samplers`.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,

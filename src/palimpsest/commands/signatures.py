@@ -1,9 +1,10 @@
 """A strategy's options as flags of a command: read from the strategy's file, put into the command's signature."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import wraps
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +21,9 @@ def with_strategy_options(command: Callable, arguments: Sequence[str]) -> Callab
         return command
     name = chosen_strategy(arguments) if arguments[:1] == [command.__name__] else ""
     entry = catalog.find(name) if name else None
-    flags = [as_flag(entry.name, option) for option in entry.options] if entry else []
+    said = strategy_table(arguments).get(entry.name, {}) if entry else {}
+    options = entry.options if entry else ()
+    flags = [as_flag(entry.name, option, said.get(option.name, option.default)) for option in options]
     if taken := {parameter.name for parameter in own} & {flag.name for flag in flags}:
         raise RequestError(
             f"option {min(taken)} of strategy {entry.name} is called like an option of `palimpsest {command.__name__}`; call it "
@@ -47,28 +50,32 @@ def strategy_options(command: str, arguments: Sequence[str]) -> str:
     return f" (strategy {entry.name} has {', '.join(flags) or 'no options of its own'})"
 
 
-def as_flag(strategy: str, option: catalog.Option) -> inspect.Parameter:
-    """An option of a strategy as a parameter of a command; None where it is not given."""
-    text = f"{strategy}: {option.help} [default: {option.default}, or what the experiment says]"
-    kind = Annotated[option.kind | None, typer.Option(help=text)]
+def as_flag(strategy: str, option: catalog.Option, default: object) -> inspect.Parameter:
+    """An option of a strategy as a parameter of a command; None where it is not given. default: the experiment's."""
+    kind = Annotated[option.kind | None, typer.Option(help=f"{strategy}: {option.help} [default: {default}]")]
     return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
 def chosen_strategy(arguments: Sequence[str]) -> str:
     """The value of --strategy, or the strategy of the experiment named first; "" where neither can be found."""
-    from palimpsest.runs.tables import read_experiment
-
     for place, argument in enumerate(arguments):
         if argument.startswith("--strategy="):
             return argument.partition("=")[2]
         if argument == "--strategy" and place + 1 < len(arguments):
             return arguments[place + 1]
+    chosen = strategy_table(arguments)
+    return chosen.get("place") or chosen.get("name", "")
+
+
+def strategy_table(arguments: Sequence[str]) -> Mapping[str, Any]:
+    """The table [strategy] of the experiment named first; nothing where it cannot be read, which the command itself will say."""
+    from palimpsest.runs.tables import read_experiment
+
     experiment = "update" if arguments[0] == "update" else first_place(arguments[1:]) or "digits"
-    try:
-        chosen = read_experiment(experiment).get("strategy", {})
-    except RequestError:
-        return ""  # the command itself will say what is wrong with the experiment
-    return (chosen.get("place") or chosen.get("name", "")) if isinstance(chosen, dict) else ""
+    with suppress(RequestError):
+        found = read_experiment(experiment).get("strategy")
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def first_place(arguments: Sequence[str]) -> str:

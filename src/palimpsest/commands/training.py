@@ -73,7 +73,13 @@ def update(
     *,
     data: Annotated[Path, typer.Option(help="A folder of pictures, with or without a sub-folder a class, or parquet.")],
     out: Annotated[Path, typer.Option(help="Gets the taught pipeline; the run's own files go to OUT/run.")],
-    strategy: Strategy = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            help="A name from `palimpsest list strategies`; default: generative_distillation, or "
+            "conditional_generative_distillation where MODEL is told of classes."
+        ),
+    ] = None,
     seed: Seed = None,
     device: Device = None,
     precision: Precision = None,

@@ -19,15 +19,29 @@ def cache_root() -> Path:
     return Path(os.environ.get("PALIMPSEST_CACHE") or Path.home() / ".cache" / "palimpsest")
 
 
+def check_place(path: Path) -> None:
+    """Refuse, before any work is done for it, a file or folder that cannot be written; nothing is made to find out.
+
+    Raises RequestError where a file lies in the way, or where what is there may not be written to or looked into.
+    """
+    try:
+        there = path if path.is_dir() else next(place for place in path.absolute().parents if place.exists())
+        if not there.is_dir():
+            raise OSError(errno.ENOTDIR, f"{there} is a file")
+        if not os.access(there, os.W_OK):
+            raise OSError(errno.EACCES, f"{there} is read-only")
+    except OSError as error:
+        raise RequestError(f"nothing can be written to {path} ({error.strerror}); choose another place.") from error
+
+
 def make_place(folder: Path) -> Path:
     """Make a folder that something is going to be written to, before any work is done for it.
 
-    Raises RequestError where that cannot be: a file is in the way, or it may not be written to.
+    Raises RequestError where that cannot be, as `check_place` does.
     """
+    check_place(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise OSError(errno.EACCES, "it is read-only")
     except OSError as error:
         raise RequestError(f"nothing can be written to {folder} ({error.strerror}); choose another place.") from error
     return folder

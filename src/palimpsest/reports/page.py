@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import make_place, write_atomically
+from palimpsest.core.files import check_place, make_place, write_atomically
 from palimpsest.reports import section_about as about
 from palimpsest.reports.gather import Gathered, gather
 from palimpsest.reports.markup import Markup, Section, count, join, tag
@@ -65,6 +65,7 @@ def write_report(
 
 
 def refuse_taken(out: Path, runs: Sequence[Path], force: bool) -> None:
+    check_place(out)
     if out.is_dir():
         raise RequestError(f'"{out}" is a folder; give the name of a file, such as "{out / FILE}".')
     if out.exists() and not force and out.resolve() not in {(run / FILE).resolve() for run in runs}:

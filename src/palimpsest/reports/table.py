@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import make_place, write_atomically
+from palimpsest.core.files import check_place, make_place, write_atomically
 from palimpsest.evaluation.catalog import LONG, find, headlines, in_order
 from palimpsest.reports.comparison import Row, Table, compare
 from palimpsest.reports.numbers import amount, duration, plain, with_error
@@ -176,6 +176,7 @@ def write_csv(table: Table, path: Path | str, force: bool = False) -> None:
     A file that exists is refused unless `force` is set; it is replaced as a whole or not at all.
     """
     path = Path(path)
+    check_place(path)
     if path.exists() and not force:
         raise RequestError(f'"{path}" exists already; give another name, or --force to replace it.')
     records, text = [in_csv(row, table) for row in table.rows], StringIO(newline="")

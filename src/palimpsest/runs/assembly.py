@@ -31,6 +31,7 @@ from palimpsest.runs.learners import BUILDERS, build_learner, build_learners
 from palimpsest.runs.rehearsal import rehearse
 from palimpsest.runs.synthetic import mixing_of
 from palimpsest.runs.trackers import check_tracker
+from palimpsest.runs.weighing import check_step
 from palimpsest.sources import Keeping, Memory
 from palimpsest.sources.augment import Augmentation
 from palimpsest.strategies import catalog
@@ -43,7 +44,7 @@ from palimpsest.streams.stream import Stream
 
 @dataclass(frozen=True)
 class Assembly:
-    """An experiment, and the things that it describes."""
+    """An experiment, and the things that it describes. step_bytes: that a step takes at the least."""
 
     experiment: Experiment
     machine: Machine
@@ -51,6 +52,7 @@ class Assembly:
     plan: Plan
     progress: Progress
     pipeline: Pipeline
+    step_bytes: int = 0
 
     @property
     def remembers(self) -> tuple[str, ...]:
@@ -113,11 +115,13 @@ def assemble(
     own |= dict.fromkeys(CLASSIFIERS, experiment.classifier.training)
     training = dict.fromkeys(learners, experiment.training) | own
     check_weights(training, courses[-1].keeps, function.__name__)
+    step_bytes = check_step(learners, training, machine)
     build = partial(build_learner, experiment=experiment, stream=stream)
     plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build, views)
     progress = Progress(learners, past, machine, beside="classifier" if beside else "")
     rehearse(plan, progress, past)
-    return Assembly(experiment, machine, stream, plan, progress, given[1] if given else new_pipeline(experiment))
+    pipeline = given[1] if given else new_pipeline(experiment)
+    return Assembly(experiment, machine, stream, plan, progress, pipeline, step_bytes)
 
 
 def course(experiment: Experiment, function: Strategy, learner: str | None = None) -> Course:

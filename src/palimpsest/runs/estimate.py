@@ -12,7 +12,6 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from palimpsest.core.files import megabytes
-from palimpsest.core.images import Images, Noised
 from palimpsest.learning.continual import open_task, turn_page
 from palimpsest.models.unet import parameter_count
 from palimpsest.runs.assembly import Assembly, assemble
@@ -21,6 +20,7 @@ from palimpsest.runs.drawing import draw_samples, samplers_of
 from palimpsest.runs.measuring import offering
 from palimpsest.runs.probe import MOST_SECONDS, Stretch, probe_task, walk
 from palimpsest.runs.tables import read_experiment
+from palimpsest.runs.weighing import question_of_one
 
 
 @dataclass(frozen=True)
@@ -169,14 +169,9 @@ def flops_of(stretches: list[Stretch], learners: Mapping[str, nn.Module]) -> flo
 
 def flops_of_pass(learner: nn.Module) -> int:
     """Floating point operations of one picture going forward once."""
-    device = next(learner.parameters()).device
-    x = torch.zeros(1, *learner.shape, device=device)
-    zero = torch.zeros(1, dtype=torch.int64, device=device)
-    noised = Noised(x, zero, zero)
-    question = {"noise": noised, "logits": Images(x)}[learner.heads[0]]  # what a pass is counted in
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         before = learner.passes
-        learner({learner.heads[0]: question})
+        learner(question_of_one(learner))  # what a pass is counted in
     return round(counter.get_total_flops() / max(learner.passes - before, 1))  # several backbones are several passes
 
 

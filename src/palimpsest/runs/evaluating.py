@@ -12,7 +12,7 @@ from PIL.Image import Image
 from torch import nn
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import make_place, write_atomically
+from palimpsest.core.files import check_place, make_place, write_atomically
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.devices import Machine, find_machine
@@ -22,7 +22,7 @@ from palimpsest.runs.config import Experiment, as_settings, resolve, to_toml
 from palimpsest.runs.display import Display
 from palimpsest.runs.drawing import samplers_of
 from palimpsest.runs.findings import measured, summarised, task_entry
-from palimpsest.runs.folder import RunFolder, open_folder
+from palimpsest.runs.folder import RunFolder, is_model, open_folder
 from palimpsest.runs.measuring import Measurer, offering
 from palimpsest.runs.measuring_forgetting import GIVEN
 from palimpsest.runs.models import open_learners
@@ -96,8 +96,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """The measures of all models of a run, or of one model, as results.json would hold them.
 
-    place: a run directory, or a diffusers pipeline folder.  data: other pictures to measure against (a folder of class
-    folders, or of parquet), cut into the run's tasks; a model needs it, and all its classes are one task.
+    place: a run directory, or a diffusers pipeline folder.  data: other pictures to measure against (a folder of pictures, of class
+    folders, or of parquet), cut into the run's tasks. A model needs it, also one that `update` delivered: all its classes are one
+    task, and all its pictures what samples are compared with, also those that are stored as a test set.
     out: a new folder for results.json, config.toml and the sample sheets, which `compare` and `report` read like a run.
     set: settings such as {"evaluation.steps": 50}. Nothing is written without `out`.
     Raises RequestError for a place without models, and for data of another shape or with other classes.
@@ -105,10 +106,7 @@ def evaluate(
     display = display or Display()
     settings = as_settings(set) | ({} if device is None else {"engine.device": device})
     subject = open_subject(Path(place), data, settings)
-    folder = RunFolder(Path(out)) if out else None
-    if folder:
-        folder.refuse_if_used(force=False)
-        make_place(folder.path.parent)
+    folder = new_folder(Path(out)) if out else None
     machine = find_machine(subject.experiment.engine)
     options = fitting(subject.experiment.stream, subject.shape)
     stream = open_stream(options, subject.experiment.seed, machine.device)
@@ -133,7 +131,9 @@ def measure_models(
 ) -> tuple[list[dict], dict[tuple[int, str], Image]]:
     """What results.json says of each task of which there are models, and the pictures by task and ending of the name."""
     tasks, pictures = [], {}
+    display.tasks = len(stream)
     for task in (task for task in stream.tasks if task.number in subject.models):
+        display.task = task.number
         display.begin_samples(measurer.count)
         found = measurer.examine(
             task,
@@ -149,6 +149,14 @@ def measure_models(
     return tasks, pictures
 
 
+def new_folder(path: Path) -> RunFolder:
+    """The folder that an evaluation is going to be written to; refuses one that holds something, or cannot be written."""
+    check_place(path)
+    if path.exists() and (path.is_file() or any(path.iterdir())):
+        raise RequestError(f"{path} is there already, and an evaluation gets a new folder; choose another --out.")
+    return RunFolder(path)
+
+
 def open_subject(place: Path, data: str | Path | None, settings: dict[str, Any]) -> Subject:
     """The run or the model in a place, and the experiment that it is to be measured by."""
     if data is not None:
@@ -156,7 +164,7 @@ def open_subject(place: Path, data: str | Path | None, settings: dict[str, Any])
         if not there.is_dir():
             raise RequestError(f"--data {data} is not a folder; give a folder of class folders, or of parquet.")
         settings = {"stream.name": there.resolve().name, "stream.path": str(there.resolve().parent), **settings}
-    if (place / "model_index.json").exists() and not (place / "run").exists():
+    if is_model(place) and (data is not None or not (place / "run").exists()):  # what `update` delivered, on other data
         return open_single(place, data, settings)
     folder = open_folder(place)
     models = folder.models
@@ -181,6 +189,7 @@ def open_single(place: Path, data: str | Path | None, settings: dict[str, Any]) 
         "strategy": {"name": "finetune"},
         "stream": {"tasks": 1},
         "training": {"steps": 1},
+        "evaluation": {"reference": "all"},  # the data is there to be compared with, and nothing learns from it
     }
     known = {
         "experiment": tables["name"],

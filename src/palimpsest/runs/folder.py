@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import write_atomically
+from palimpsest.core.files import check_place, write_atomically
 from palimpsest.runs.checkpoint import Checkpoints
 from palimpsest.runs.events import Events
 
@@ -65,16 +65,29 @@ class RunFolder:
         """The folders of the models that are there, by task."""
         named = {path.name.removeprefix("task_"): path for path in (self.path / "models").glob("task_*")}
         found = {int(number): path for number, path in named.items() if number.isdecimal()}
+        if not found and self.evaluation_of:
+            raise RequestError(
+                f"{self.path} is an evaluation of {self.evaluation_of}, which holds numbers and no models; give {self.evaluation_of}."
+            )
         if not found:
             raise RequestError(f"{self.path} has no model yet: its first task is not finished.")
         return dict(sorted(found.items()))
+
+    @property
+    def evaluation_of(self) -> str:
+        """What `evaluate` measured to make this folder; "" for a run."""
+        try:
+            return json.loads(self.results.read_text()).get("evaluation_of", "")
+        except (OSError, ValueError):
+            return ""
 
     def picture(self, task: int, ending: str = "") -> Path:
         """A picture of a task: the sample sheet, or another one by the ending of its name ("_closest")."""
         return self.path / "samples" / f"task_{task}{ending}.png"
 
     def refuse_if_used(self, force: bool) -> None:
-        """Refuse a folder that holds something; with `force`, only what is not a run."""
+        """Refuse a folder that cannot be written, or that holds something; with `force`, only what is not a run."""
+        check_place(self.path)
         if self.path.exists() and not self.path.is_dir():
             raise RequestError(f"{self.path} is a file, and a run is a directory; choose another --out.")
         if (

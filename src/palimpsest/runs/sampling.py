@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from palimpsest.core.errors import RequestError
-from palimpsest.core.files import make_place, write_atomically, write_folder
+from palimpsest.core.errors import RequestError, unknown
+from palimpsest.core.files import check_place, make_place, write_atomically, write_folder
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.sheet import sample_sheet, save_sheet, to_bytes
 from palimpsest.learning.devices import Machine, find_device
@@ -30,20 +31,40 @@ def sample(
     sampler: str = "ddim",
     steps: int = 50,
     seed: int = 0,
+    classes: Sequence[int | str] | None = None,
     device: str = "auto",
 ) -> Tensor:
     """`count` pictures (count, C, H, W) in [-1, 1], float32 on the CPU.
 
     place: a run directory, or a diffusers pipeline folder.  task: of which task's model; default: the last one.
+    classes: names or numbers of those to draw, for a generator that is told of classes; default: all that it has learnt. Pictures
+    show them in turn, so that each gets an equal share of `count`.
+    Raises RequestError for a place without a generator, and for classes that it has not learnt or is not told of.
     """
     machine = Machine(find_device(device))
-    denoiser = open_pipeline(model_of(Path(place), task))[0].to(machine.device)
-    return draw_samples(denoiser, Sampler(sampler, steps), count, BATCH, (seed, "sample"), machine)
+    denoiser, pipeline = open_pipeline(model_of(Path(place), task))
+    asked = () if classes is None else numbers_of(classes, pipeline.classes, place)
+    how = Sampler(sampler, steps), count, BATCH, (seed, "sample"), machine
+    return draw_samples(denoiser.to(machine.device), *how, classes=asked)
+
+
+def numbers_of(classes: Sequence[int | str], learnt: Mapping[int, str], place: str | Path) -> tuple[int, ...]:
+    """The numbers of classes that are asked for by name or number. learnt: names by number; none: the generator is told of none."""
+    if not learnt:
+        raise RequestError(f"the generator in {place} is not told of classes, so that none can be asked for; leave them out.")
+    if not classes:
+        raise RequestError(f"no class was asked for; leave classes out for all, or give some of {', '.join(learnt.values())}.")
+    numbers = {str(number): number for number in learnt} | {name: number for number, name in learnt.items()}
+    for each in classes:
+        if str(each) not in numbers:
+            raise unknown("class", str(each), learnt.values())
+    return tuple(dict.fromkeys(numbers[str(each)] for each in classes))
 
 
 def sample_to(place: Path, out: str, *, force: bool = False, **how: object) -> None:
     """`sample`, written to `out`: FILE.png (a sheet), FILE.npz (`images`, uint8 N×H×W×C), or FOLDER/ (a PNG each)."""
     path = Path(out)
+    check_place(path)
     kind = "folder" if out.endswith(("/", os.sep)) or path.is_dir() else path.suffix.lower()
     if kind not in (".png", ".npz", "folder"):
         raise RequestError(f'"{out}" is not a place for samples; legal: FILE.png, FILE.npz, FOLDER/ (with the slash).')

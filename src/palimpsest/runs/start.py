@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from palimpsest.core.errors import Interrupted, RequestError
+from palimpsest.core.files import megabytes
 from palimpsest.core.stopping import stoppable
 from palimpsest.core.term import Strategy
 from palimpsest.learning.continual import continual
@@ -126,7 +127,7 @@ def resume(
     Raises RequestError where the folder is no run, or its checkpoints belong to another experiment.
     """
     folder, display = open_folder(run), display or Display()
-    if source := evaluation_of(folder):
+    if source := folder.evaluation_of:
         raise RequestError(
             f"{folder.path} is not a run but an evaluation of {source}, and there is nothing to go on with."
         )
@@ -175,14 +176,6 @@ def finished(folder: RunFolder) -> bool:
         return json.loads(folder.results.read_text())["finished"]
     except (OSError, ValueError, KeyError):
         return False
-
-
-def evaluation_of(folder: RunFolder) -> str:
-    """What `evaluate` measured to make this folder; "" for a run."""
-    try:
-        return json.loads(folder.results.read_text()).get("evaluation_of", "")
-    except (OSError, ValueError):
-        return ""
 
 
 def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -> dict:
@@ -237,6 +230,11 @@ def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Dis
             recorder.warn(f"{assembly.stream.skipped} bad pictures were left out")
         if measurer.yardstick.doubt and not known:
             recorder.warn(measurer.yardstick.doubt)
+        if assembly.step_bytes > assembly.machine.memory / 2:
+            recorder.warn(
+                f"a step takes {megabytes(assembly.step_bytes)} at the least, of {megabytes(assembly.machine.memory)} that there are; lower "
+                "training.batch where it gets slow or fails"
+            )
         try:
             continual(assembly.plan, assembly.progress, recorder)
         except Interrupted as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from palimpsest.core.errors import Interrupted, RequestError, RunError
-from palimpsest.core.files import make_place
+from palimpsest.core.files import check_place, make_place
 from palimpsest.core.stopping import stoppable
 from palimpsest.runs import children
 from palimpsest.runs.axes import listed, parse_seeds
@@ -77,6 +77,7 @@ def study(
     planned = plan(tables, methods, parse_seeds(seeds if seeds is not None else plain.seeds or (plain.seed,)))
     refuse_mixture(planned)
     folder = Path(out)
+    check_place(folder)
     if (folder / "config.toml").exists():
         raise RequestError(f"{folder} is a run, and a study's folder holds runs; choose another --out.")
     runs = [children.find(each, folder) for each in planned]

@@ -7,11 +7,16 @@ from typing import Any
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.term import Strategy
-from palimpsest.runs.assembly import TEACHING
+from palimpsest.runs.assembly import KINDS, TEACHING
+from palimpsest.runs.config import Experiment, as_settings, resolve
 from palimpsest.runs.display import Display
 from palimpsest.runs.folder import RunFolder
 from palimpsest.runs.start import Run, train
 from palimpsest.runs.tables import read_experiment
+from palimpsest.strategies import catalog
+from palimpsest.strategies.declare import ANY, KEEPS
+
+BROUGHT = {"teacher", "average"}  # what a given model is, of all that strategies keep
 
 
 def update(
@@ -49,11 +54,12 @@ def update(
     if out.exists() and not (out / "run").exists() and any(out.iterdir()):
         raise RequestError(f"{out} is not empty, and nothing is written among other files; choose another --out.")
     RunFolder(out / "run").refuse_if_used(force)
-    tables = read_experiment("update")
-    if strategy is None and is_told_of_classes(model):
-        tables["strategy"] = tables["strategy"] | {"name": TEACHING["conditional_denoiser"]}
+    tables = read_experiment("update") | {"learner": KINDS[is_told_of_classes(model)]}
+    if strategy is None:
+        tables["strategy"] = tables["strategy"] | {"name": TEACHING[tables["learner"]]}
     tables["stream"] = tables.get("stream", {}) | {"name": data.resolve().name, "path": str(data.resolve().parent)}
     tables |= {"model": str(model.resolve()), "deliver": ".."}
+    check_brought(resolve(tables, strategy, options, as_settings(set)), strategy)
     return train(
         tables,
         strategy=strategy,
@@ -66,6 +72,20 @@ def update(
         display=display,
         **options,
     )
+
+
+def check_brought(experiment: Experiment, strategy: str | Strategy | None) -> None:
+    """Refuse a strategy that holds on to the past by what a given model does not bring: it would fine-tune and say nothing."""
+    name = experiment.strategy.name
+    keeps = catalog.find(strategy or name).keeps
+    if not keeps <= BROUGHT:
+        missing = " and ".join(KEEPS[what] for what in sorted(keeps - BROUGHT))
+        fitting = [entry for entry in map(catalog.look_up, catalog.names()) if entry.keeps <= BROUGHT]
+        names = [entry.name for entry in fitting if entry.learners == ANY or experiment.learner in entry.learners]
+        raise RequestError(
+            f"strategy {name} needs {missing}, and a given model brings nothing but itself, as the teacher; strategies that can "
+            f"teach {experiment.model}: {', '.join(names)}."
+        )
 
 
 def is_told_of_classes(model: Path) -> bool:

@@ -152,8 +152,8 @@ def make_yardstick(
             if label not in there:
                 raise RequestError(
                     f"task {task.number} has no {options.reference} pictures of class {label} "
-                    f'("{stream.class_names[label]}") to compare samples with; give it some, or measure nothing with '
-                    "--set evaluation.samples=0."
+                    f'("{stream.class_names[label]}") to compare samples with; give it some, hold some out with '
+                    "--set stream.test_share=0.2, or measure nothing with --set evaluation.samples=0."
                 )
     evaluator = load_evaluator(stream, options.evaluator, say, device).on(device)
     extractor = load_extractor(options.extractor, evaluator, options.extractor_weights, device, stream.shape)

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from palimpsest.core.errors import RequestError
-from palimpsest.core.files import make_place, write_atomically
+from palimpsest.core.files import check_place, make_place, write_atomically
 from palimpsest.streams.manifest import NAME, WORK, read_manifest
 from palimpsest.synthesis.manifest import as_json, completed, difference, without_findings
 
@@ -36,6 +36,7 @@ class SynthesisFolder:
 
     def refuse_foreign(self) -> None:
         """Refuse a file, and a folder with things in it that no `synthesize` has put there."""
+        check_place(self.path)
         if self.path.exists() and not self.path.is_dir():
             raise RequestError(f"{self.path} is a file, and a set of pictures is a folder; choose another --out.")
         if not self.path.is_dir() or self.work.is_dir() or read_manifest(self.path):
