@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
 from palimpsest.evaluation.described import describe_samples
 from palimpsest.evaluation.measures import MEASURES, measure_groups
@@ -22,6 +23,7 @@ from palimpsest.runs.assembly import assemble
 from palimpsest.runs.config import resolve
 from palimpsest.runs.drawing import samplers_of
 from palimpsest.runs.measuring import Found, Measurer, offering
+from palimpsest.runs.measuring_forgetting import measure_forgetting
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.yardstick import make_yardstick
 
@@ -48,7 +50,15 @@ def measure(experiment: str, rounds: int, settings: Mapping[str, object] | None 
     task = stream.tasks[-1]
     real = yardstick.reference(task)
     yardstick.held_out(task)  # once a task, whatever is measured
-    samples = measurer.draw(denoiser, measurer.sampler, task, lambda drawn: None)
+
+    def draw() -> Tensor:
+        learnt = stream.learnt(task.number)
+        return measurer.draw(denoiser, measurer.sampler, measurer.count, learnt, lambda drawn: None)
+
+    def forgetting() -> None:
+        measure_forgetting(Found(), task, denoiser, lambda number: denoiser, measurer.first, yardstick, 0)
+
+    samples = draw()
     made = describe_samples(samples, yardstick.evaluator, yardstick.extractor)
     groups = list(yardstick.groups(task)["per_task"].values()) + list(yardstick.groups(task)["per_class"].values())
     found = Found()
@@ -58,9 +68,9 @@ def measure(experiment: str, rounds: int, settings: Mapping[str, object] | None 
     parts |= {
         "tasks and classes": lambda: measure_groups(made, real, groups),
         "memorisation": lambda: measurer.of_copies(found, task, samples, made.labels, ""),
-        "denoising error": lambda: measurer.of_forgetting(Found(), task, denoiser, lambda number: denoiser),
+        "denoising error": forgetting,
     }
-    drawing = median_time(lambda: measurer.draw(denoiser, measurer.sampler, task, lambda drawn: None), rounds, machine)
+    drawing = median_time(draw, rounds, machine)
     table = Table(
         title=f"{experiment}: {options.samples} samples by {measurer.samplers_in_words['own']}: {drawing:.1f} s"
     )
