@@ -19,13 +19,13 @@ from torch import Tensor
 from palimpsest.evaluation.described import describe_samples
 from palimpsest.evaluation.measures import MEASURES, measure_groups
 from palimpsest.learning.devices import Machine
+from palimpsest.measuring.drawing import samplers_of
+from palimpsest.measuring.forgetting import measure_forgetting
+from palimpsest.measuring.measurer import Found, Measurer, offering
+from palimpsest.measuring.yardstick import make_yardstick
 from palimpsest.runs.assembly import assemble
 from palimpsest.runs.config import resolve
-from palimpsest.runs.drawing import samplers_of
-from palimpsest.runs.measuring import Found, Measurer, offering
-from palimpsest.runs.measuring_forgetting import measure_forgetting
 from palimpsest.runs.tables import read_experiment
-from palimpsest.runs.yardstick import make_yardstick
 
 
 def median_time(work: Callable[[], object], rounds: int, machine: Machine) -> float:

@@ -41,7 +41,7 @@ EVALUATOR = """
 from palimpsest.runs.assembly import assemble
 from palimpsest.runs.config import resolve
 from palimpsest.runs.tables import read_experiment
-from palimpsest.runs.yardstick import make_yardstick
+from palimpsest.measuring.yardstick import make_yardstick
 made = assemble(resolve(read_experiment("fashion_mnist"), settings={"engine.device": "cuda"}))
 options = made.experiment
 make_yardstick(made.stream, options.evaluation, options.stream.flip, made.machine.device, print)

@@ -11,10 +11,10 @@ import torch
 import palimpsest
 from palimpsest.evaluation.described import describe_samples
 from palimpsest.evaluation.measures import measure_generation
+from palimpsest.measuring.yardstick import make_yardstick
 from palimpsest.runs.config import resolve
 from palimpsest.runs.folder import open_folder
 from palimpsest.runs.tables import read_experiment
-from palimpsest.runs.yardstick import make_yardstick
 from palimpsest.streams.open import open_stream
 
 

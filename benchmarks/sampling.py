@@ -12,7 +12,7 @@ from rich.console import Console
 from stage import Method, make_table, plain, second_task, spread, timed
 
 from palimpsest.diffusion.samplers import Sampler
-from palimpsest.runs.drawing import draw_samples
+from palimpsest.measuring.drawing import draw_samples
 
 
 def measure(experiment: str, batch: int, steps: int, rounds: int) -> list[str]:

@@ -18,8 +18,12 @@ LAYERS = {
     "evaluation": ("core", "streams", "diffusion", "models"),
     "reports": ("core", "evaluation"),
     "synthesis": ("core", "streams", "diffusion", "models", "learning", "evaluation"),
-    "runs": tuple("core streams diffusion models sources targets strategies learning evaluation synthesis".split()),
-    "commands": ("core", "strategies", "reports", "runs", "synthesis"),
+    "measuring": ("core", "streams", "diffusion", "models", "learning", "evaluation"),
+    "runs": tuple(
+        "core streams diffusion models sources targets strategies learning evaluation measuring synthesis".split()
+    ),
+    "studies": ("core", "strategies", "runs"),
+    "commands": ("core", "strategies", "reports", "runs", "studies", "synthesis"),
 }
 FILES = sorted(path for folder in LAYERS for path in (ROOT / folder).glob("*.py"))
 
@@ -56,7 +60,7 @@ def test_every_folder_of_code_has_its_place():
         "palimpsest.reports.page",
         "palimpsest.reports.conclusion",
         "palimpsest.runs.listing",
-        "palimpsest.runs.study",
+        "palimpsest.studies.study",
         "palimpsest.commands.application",
     ],
 )

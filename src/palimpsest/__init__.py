@@ -23,7 +23,7 @@ _LAZY = {
     "synthesize": "palimpsest.runs.synthesizing",
     "estimate": "palimpsest.runs.estimate",
     "evaluate": "palimpsest.runs.evaluating",
-    "study": "palimpsest.runs.study",
+    "study": "palimpsest.studies.study",
     "strategy": "palimpsest.strategies.declare",
     "RequestError": "palimpsest.core.errors",
     "RunError": "palimpsest.core.errors",

@@ -156,8 +156,8 @@ def test_what_is_no_stream_is_refused(name, sentence, run, own, experiment):
 
 
 def test_a_study_takes_strategies_of_ones_own(own, experiment, monkeypatch):
-    from palimpsest.runs.grid import methods_of, plan
     from palimpsest.runs.tables import read_experiment
+    from palimpsest.studies.grid import methods_of, plan
 
     monkeypatch.chdir(own)
     axes = {"strategy.half_noise.strength": [0.5, 2.0], "stream.name": ["pictures.py:two_tasks"]}

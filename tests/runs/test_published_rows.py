@@ -9,8 +9,8 @@ from palimpsest.core.errors import RequestError
 from palimpsest.models.joint import feature_width
 from palimpsest.models.unet import build_unet, parameter_count
 from palimpsest.runs.config import resolve, to_toml
-from palimpsest.runs.grid import plan, published_methods, published_of
 from palimpsest.runs.tables import read_experiment
+from palimpsest.studies.grid import plan, published_methods, published_of
 
 EXPERIMENTS = ["fashion_mnist", "cifar10"]
 

@@ -82,8 +82,8 @@ def compare(
     from palimpsest.reports.latex import to_latex
     from palimpsest.reports.paired import differences
     from palimpsest.reports.results import load_results
-    from palimpsest.runs.grid import published_of
     from palimpsest.runs.tables import read_experiment
+    from palimpsest.studies.grid import published_of
 
     if published and (against or each):
         raise RequestError(

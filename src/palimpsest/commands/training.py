@@ -51,10 +51,10 @@ def study(
 ) -> None:
     """Every method under one equal budget: runs what is missing, goes on with what was cut off, ends with the table."""
     from palimpsest.reports.conclusion import conclude
-    from palimpsest.runs.axes import parse_axes
-    from palimpsest.runs.grid import published_of
-    from palimpsest.runs.study import study
     from palimpsest.runs.tables import read_experiment
+    from palimpsest.studies.axes import parse_axes
+    from palimpsest.studies.grid import published_of
+    from palimpsest.studies.study import study
 
     asked = {"strategies": strategies, "seeds": seeds, "jobs": jobs, "published": published, "out": out}
     outcome = study(experiment, set=parse_axes(set or []), **asked)

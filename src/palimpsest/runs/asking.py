@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from palimpsest.core.errors import RequestError
 from palimpsest.evaluation.denoising import surprise
 from palimpsest.learning.devices import find_device
-from palimpsest.runs.measuring import offering
+from palimpsest.measuring.measurer import offering
 from palimpsest.runs.models import model_of, open_learners
 
 BATCH = 250

@@ -13,11 +13,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from palimpsest.core.files import megabytes
 from palimpsest.learning.continual import open_task, turn_page
+from palimpsest.measuring.drawing import draw_samples, samplers_of
+from palimpsest.measuring.measurer import offering
 from palimpsest.models.unet import parameter_count
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.config import as_settings, resolve
-from palimpsest.runs.drawing import draw_samples, samplers_of
-from palimpsest.runs.measuring import offering
 from palimpsest.runs.probe import MOST_SECONDS, Stretch, probe_task, walk
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.weighing import question_of_one

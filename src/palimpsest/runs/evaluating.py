@@ -16,18 +16,18 @@ from palimpsest.core.files import check_place, make_place, write_atomically
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.devices import Machine, find_machine
+from palimpsest.measuring.drawing import samplers_of
+from palimpsest.measuring.forgetting import GIVEN
+from palimpsest.measuring.measurer import Measurer, offering
+from palimpsest.measuring.yardstick import make_yardstick
 from palimpsest.models.pipelines import open_pipeline, read_classes
 from palimpsest.runs.assembly import fitting
 from palimpsest.runs.config import Experiment, as_settings, resolve, to_toml
 from palimpsest.runs.display import Display
-from palimpsest.runs.drawing import samplers_of
 from palimpsest.runs.findings import measured, summarised, task_entry
 from palimpsest.runs.folder import RunFolder, is_model, open_folder
-from palimpsest.runs.measuring import Measurer, offering
-from palimpsest.runs.measuring_forgetting import GIVEN
 from palimpsest.runs.models import open_learners
 from palimpsest.runs.tables import read_experiment
-from palimpsest.runs.yardstick import make_yardstick
 from palimpsest.streams.open import open_stream
 from palimpsest.streams.stream import Stream
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from palimpsest.evaluation.forgetting import mean, summaries
+from palimpsest.measuring.found import Found
+from palimpsest.measuring.measurer import Measurer
 from palimpsest.runs.assembly import Assembly
-from palimpsest.runs.found import Found
-from palimpsest.runs.measuring import Measurer
 from palimpsest.streams.stream import Stream, Task
 
 

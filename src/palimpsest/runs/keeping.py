@@ -7,9 +7,9 @@ from torch import nn
 
 from palimpsest.core.files import write_folder
 from palimpsest.evaluation.sheet import save_sheet
+from palimpsest.measuring.measurer import offering
 from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.folder import RunFolder
-from palimpsest.runs.measuring import offering
 from palimpsest.runs.models import save_learners
 from palimpsest.streams.stream import Task
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from torch import nn
 
 from palimpsest.core.errors import RequestError
+from palimpsest.measuring.measurer import offering
 from palimpsest.models.classifier import STEM, Classifier, open_classifier, save_classifier
 from palimpsest.models.joint import Joint, save_head, with_head
 from palimpsest.models.pipelines import Pipeline, open_pipeline, save_classes
 from palimpsest.models.predictors import NearestMean, open_means, save_means
 from palimpsest.runs.folder import open_folder
-from palimpsest.runs.measuring import offering
 
 
 def save_learners(

@@ -13,16 +13,16 @@ from palimpsest.core.term import Phase
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.learning.progress import taken
 from palimpsest.learning.state import numbers_of, tensors_of
+from palimpsest.measuring.found import Found
+from palimpsest.measuring.measurer import Measurer
+from palimpsest.measuring.replayed import Replayed
 from palimpsest.models.pipelines import open_pipeline
 from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.display import Display
 from palimpsest.runs.findings import results_of, summarised, task_entry
 from palimpsest.runs.folder import RunFolder
-from palimpsest.runs.found import Found
 from palimpsest.runs.identity import identity
 from palimpsest.runs.keeping import keep_task
-from palimpsest.runs.measuring import Measurer
-from palimpsest.runs.replayed import Replayed
 from palimpsest.runs.synthetic import gap_of
 from palimpsest.runs.trackers import Tracker, scalars_of
 from palimpsest.sources import Pool

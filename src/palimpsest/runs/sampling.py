@@ -16,8 +16,8 @@ from palimpsest.core.files import check_place, make_place, write_atomically, wri
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.evaluation.sheet import sample_sheet, save_sheet, to_bytes
 from palimpsest.learning.devices import Machine, find_device
+from palimpsest.measuring.drawing import draw_samples
 from palimpsest.models.pipelines import open_pipeline
-from palimpsest.runs.drawing import draw_samples
 from palimpsest.runs.models import model_of
 
 BATCH = 250

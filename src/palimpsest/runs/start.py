@@ -15,20 +15,20 @@ from palimpsest.core.stopping import stoppable
 from palimpsest.core.term import Strategy
 from palimpsest.learning.continual import continual
 from palimpsest.learning.state import FORM, restore
+from palimpsest.measuring.drawing import samplers_of
+from palimpsest.measuring.measurer import Measurer, offering
+from palimpsest.measuring.yardstick import make_yardstick
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.checkpoint import read
-from palimpsest.runs.config import Experiment, as_settings, changed_options, resolve, to_toml
+from palimpsest.runs.config import as_settings, resolve, to_toml
 from palimpsest.runs.display import Display
-from palimpsest.runs.drawing import samplers_of
 from palimpsest.runs.environment import describe_environment
 from palimpsest.runs.folder import RunFolder, open_folder
-from palimpsest.runs.grid import safe
 from palimpsest.runs.identity import completed, difference, identity
-from palimpsest.runs.measuring import Measurer, offering
+from palimpsest.runs.naming import default_place
 from palimpsest.runs.recorder import Recorder
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.trackers import open_tracker
-from palimpsest.runs.yardstick import make_yardstick
 from palimpsest.strategies import catalog
 from palimpsest.streams.stream import Stream, from_tasks
 
@@ -81,12 +81,6 @@ def train(
     folder.refuse_if_used(force)
     assembly = assemble(resolved, passed_in(stream), strategy if callable(strategy) else None)
     return start(folder, assembly, display or Display())
-
-
-def default_place(experiment: Experiment, tables: Mapping[str, Any]) -> Path:
-    """runs/EXPERIMENT/STRATEGY[-changed options]-seedN."""
-    changed = [f"{name}{safe(value)}" for name, value in changed_options(experiment, tables).items()]
-    return Path("runs") / experiment.name / "-".join([experiment.strategy.name, *changed, f"seed{experiment.seed}"])
 
 
 def passed_in(stream: Iterable | None) -> Stream | None:

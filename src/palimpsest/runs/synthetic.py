@@ -10,10 +10,10 @@ from palimpsest.core.errors import RequestError
 from palimpsest.evaluation.pictures import digest
 from palimpsest.learning.mixing import Mixing
 from palimpsest.learning.past import Past
+from palimpsest.measuring.yardstick import Yardstick
 from palimpsest.models.options import CLASSIFIERS
 from palimpsest.runs.config import Experiment
 from palimpsest.runs.synthesizing import synthesized
-from palimpsest.runs.yardstick import Yardstick
 from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.recorded import open_recorded
 from palimpsest.streams.stream import Stream

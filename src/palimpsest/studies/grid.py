@@ -1,21 +1,17 @@
 """The runs of a study: strategies × seeds × settings, each resolved, named, and told from the others."""
 
-import hashlib
 import itertools
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from palimpsest.core.errors import RequestError
-from palimpsest.runs.axes import combinations, owner_of
 from palimpsest.runs.config import Experiment, resolve, to_toml
 from palimpsest.runs.deciding import deciding, leaves
+from palimpsest.runs.naming import name_of
 from palimpsest.strategies import catalog
-
-LONGEST = 40  # characters of a value in a folder's name
-LONGEST_NAME = 200  # of all settings: file systems take 255 bytes, and a log's name is longer than its folder's
+from palimpsest.studies.axes import combinations, owner_of
 
 
 @dataclass(frozen=True)
@@ -115,18 +111,3 @@ def plan(tables: Mapping[str, Any], methods: Sequence[Method], seeds: Sequence[i
             )
         planned[name] = Planned(name, method.strategy, seed, method.settings, experiment)
     return tuple(planned.values())
-
-
-def name_of(experiment: Experiment, plain: Experiment) -> str:
-    """STRATEGY[-changed settings]-seedN; the strategy's own options go by their names alone."""
-    before, own = leaves(plain), f"strategy.{experiment.strategy.name}."
-    changed = {key: value for key, value in leaves(experiment).items() if before.get(key) != value and key != "seed"}
-    parts = [f"{key.removeprefix(own)}{safe(value)}" for key, value in changed.items()]
-    return "-".join([safe("-".join([experiment.strategy.name, *parts]), LONGEST_NAME), f"seed{experiment.seed}"])
-
-
-def safe(value: Any, longest: int = LONGEST) -> str:
-    """A value in letters that every file system takes; where some are lost, a digest tells it from others."""
-    text = str(value)
-    plain = re.sub(r"[^A-Za-z0-9._+-]+", "_", text).strip("_")[:longest]
-    return plain if plain == text else f"{plain}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"

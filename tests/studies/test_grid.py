@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from palimpsest.core.errors import RequestError
-from palimpsest.runs.axes import parse_axes, parse_seeds
 from palimpsest.runs.config import resolve, to_toml
-from palimpsest.runs.grid import methods_of, plan
 from palimpsest.runs.tables import read_experiment
+from palimpsest.studies.axes import parse_axes, parse_seeds
+from palimpsest.studies.grid import methods_of, plan
 from tests.tiny import tiny
 
 

@@ -1,6 +1,6 @@
 """What is written down of replay."""
 
-from palimpsest.runs.replayed import Replayed
+from palimpsest.measuring.replayed import Replayed
 
 
 def record(drawn, filled_up=(), empty=(), **accepted):

@@ -14,11 +14,12 @@ from rich.console import Console
 
 import palimpsest
 from palimpsest.core.errors import Interrupted, RequestError, RunError
-from palimpsest.runs import children, folder
-from palimpsest.runs.axes import parse_axes
+from palimpsest.runs import folder
 from palimpsest.runs.config import resolve, to_toml
-from palimpsest.runs.study import cores, study
-from palimpsest.runs.study_display import StudyDisplay
+from palimpsest.studies import children
+from palimpsest.studies.axes import parse_axes
+from palimpsest.studies.display import StudyDisplay
+from palimpsest.studies.study import cores, study
 from tests.tiny import QUIET, interrupted_after, tiny, weights
 
 SILENT = StudyDisplay(quiet=True)

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from palimpsest.evaluation.accuracy import predict, together
-from palimpsest.runs.found import Found
-from palimpsest.runs.yardstick import Yardstick
+from palimpsest.measuring.found import Found
+from palimpsest.measuring.yardstick import Yardstick
 from palimpsest.streams.pictures import joined
 from palimpsest.streams.stream import Task
 

@@ -14,8 +14,8 @@ import tomlkit
 from palimpsest.core.errors import RequestError
 from palimpsest.runs.config import resolve
 from palimpsest.runs.deciding import first_difference
-from palimpsest.runs.grid import Planned
 from palimpsest.runs.tables import read_experiment
+from palimpsest.studies.grid import Planned
 
 State = Literal["waiting", "running", "done", "failed", "interrupted"]
 PROGRAM = (sys.executable, "-m", "palimpsest")

@@ -18,10 +18,10 @@ from palimpsest.evaluation.evaluator import Evaluator
 from palimpsest.evaluation.extractors import Extractor
 from palimpsest.evaluation.options import EvaluationOptions
 from palimpsest.learning.devices import Machine
+from palimpsest.measuring.drawing import draw_samples
+from palimpsest.measuring.yardstick import Yardstick, some
 from palimpsest.models.pipelines import open_pipeline
-from palimpsest.runs.drawing import draw_samples
 from palimpsest.runs.events import read_events
-from palimpsest.runs.yardstick import Yardstick, some
 from palimpsest.streams.open import open_stream
 from palimpsest.streams.options import StreamOptions
 from palimpsest.streams.pictures import Pictures
@@ -117,7 +117,7 @@ def test_a_model_that_gives_back_training_pictures_is_found_out(tmp_path, monkey
     def copies(*arguments):
         return stream.train.of_classes([0, 1, 2, 3]).take(torch.arange(40))[0]
 
-    monkeypatch.setattr("palimpsest.runs.measuring.draw_samples", copies)
+    monkeypatch.setattr("palimpsest.measuring.measurer.draw_samples", copies)
     run = palimpsest.train(tiny(evaluation={"samples": 40}), out=tmp_path / "run", display=QUIET)
     assert run.results["final"]["memorisation"] == 1
     pairs = np.asarray(Image.open(run.path / "samples" / "task_2_closest.png"))

@@ -9,9 +9,9 @@ from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.evaluation.denoising import denoising_error, predictions, spread_levels
 from palimpsest.evaluation.kept import expected, still_made
 from palimpsest.evaluation.measures import LEAST
+from palimpsest.measuring.found import Found
+from palimpsest.measuring.yardstick import Yardstick, some
 from palimpsest.models.joint import can_be_looked_into, features
-from palimpsest.runs.found import Found
-from palimpsest.runs.yardstick import Yardstick, some
 from palimpsest.streams.stream import Task
 
 GIVEN = 0  # the number of a given model, where tasks count from 1

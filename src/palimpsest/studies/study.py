@@ -10,14 +10,14 @@ from typing import Any
 from palimpsest.core.errors import Interrupted, RequestError, RunError
 from palimpsest.core.files import check_place, make_place
 from palimpsest.core.stopping import stoppable
-from palimpsest.runs import children
-from palimpsest.runs.axes import listed, parse_seeds
-from palimpsest.runs.children import Child
 from palimpsest.runs.config import Experiment, resolve
 from palimpsest.runs.deciding import leaves
-from palimpsest.runs.grid import Method, Planned, methods_of, plan, published_methods
-from palimpsest.runs.study_display import StudyDisplay
 from palimpsest.runs.tables import read_experiment
+from palimpsest.studies import children
+from palimpsest.studies.axes import listed, parse_seeds
+from palimpsest.studies.children import Child
+from palimpsest.studies.display import StudyDisplay
+from palimpsest.studies.grid import Method, Planned, methods_of, plan, published_methods
 
 PAUSE = 0.2  # seconds between two looks at the runs
 FEW = 3  # other runs that are named

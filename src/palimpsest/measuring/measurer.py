@@ -26,12 +26,12 @@ from palimpsest.evaluation.memorisation import (
 from palimpsest.evaluation.replay import examine_replay
 from palimpsest.evaluation.sheet import sample_sheet
 from palimpsest.learning.devices import Machine
+from palimpsest.measuring.classifiers import measure_classifiers
+from palimpsest.measuring.drawing import draw_samples
+from palimpsest.measuring.forgetting import GIVEN, measure_forgetting, measure_kept
+from palimpsest.measuring.found import Found
+from palimpsest.measuring.yardstick import Yardstick
 from palimpsest.models.joint import can_be_looked_into, features
-from palimpsest.runs.drawing import draw_samples
-from palimpsest.runs.found import Found
-from palimpsest.runs.measuring_classifiers import measure_classifiers
-from palimpsest.runs.measuring_forgetting import GIVEN, measure_forgetting, measure_kept
-from palimpsest.runs.yardstick import Yardstick
 from palimpsest.streams.pictures import joined
 from palimpsest.streams.stream import Task
 

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from palimpsest.runs.children import Child, State
+from palimpsest.studies.children import Child, State
 
 ORDER: tuple[State, ...] = ("running", "failed", "interrupted", "waiting", "done")  # what a small terminal shows first
 
