@@ -35,6 +35,8 @@ def main() -> None:
     except Interrupted as stopped:
         again = f"`palimpsest resume {stopped}`" if str(stopped) else "the same command"
         fail(f"interrupted; the state is saved, go on with {again}", 130)
+    except KeyboardInterrupt:  # before typer has begun
+        fail(EARLY, 130)
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:

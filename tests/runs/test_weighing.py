@@ -27,6 +27,11 @@ def test_activations_of_one_picture_are_a_share_of_a_batchs():
     assert activation_bytes(denoiser, CPU) == pytest.approx(held / rows, rel=0.1)
 
 
+def test_rounded_copies_of_weights_are_no_activations():
+    denoiser, lower = tiny_denoiser(), Machine(CPU.device, precision="bf16")
+    assert activation_bytes(denoiser, lower) <= activation_bytes(denoiser, CPU)
+
+
 def test_weighing_leaves_no_trace():
     for learner in (tiny_denoiser(), build_classifier(ClassifierOptions(), SHAPE, list("ab"), 0)):
         before = {name: value.clone() for name, value in learner.state_dict().items()}

@@ -63,30 +63,43 @@ def measure_kept(
 
     Of a model that is told of classes both are of those that the given one knew.
     """
-    device, options = next(given.parameters()).device, yardstick.options
+    options = yardstick.options
     if broken := int((~torch.cat([own, made]).isfinite().flatten(1).all(dim=1)).sum()):
         found.warnings.append(f"what was kept is not measured: {broken} samples hold NaN or infinite pixels")
         return
     if options.denoising:
-        x = own[: options.denoising].to(device)
-        y = torch.tensor(given.told_of, device=device).repeat(len(x))[: len(x)] if given.conditional else None
-        said = [predictions(each, x, y, (seed, "denoising error", GIVEN)) for each in (denoiser, given)]
-        found.add_errors(spread_levels(given.process.steps), {GIVEN: denoising_error(*said)})
+        found.add_errors(
+            spread_levels(given.process.steps), {GIVEN: moved(own[: options.denoising], denoiser, given, seed)}
+        )
     if not can_be_looked_into(given.network):
         found.warnings.append("no coverage_old: the features of the given model's kind of network cannot be taken")
         return
 
-    @torch.no_grad()
-    def seen(x: Tensor) -> Tensor:
-        return torch.cat([features(given.network, part.to(device)).float().cpu() for part in x.split(options.batch)])
-
-    own_features, training = seen(own), yardstick.training(task)
-    numbers = still_made(own_features, seen(made))
+    training = yardstick.training(task)
     new = training.take(some(training, len(own)))[0]
+    own_features, of_made, of_new = (looked_at(x, given, options.batch) for x in (own, made, new))
+    if not torch.cat([own_features, of_made, of_new]).isfinite().all():
+        found.warnings.append("no coverage_old: in the given model's features there are numbers that are not finite")
+        return
     due = 1.0 if given.conditional else 1 / (1 + len(yardstick.seen(task)))
-    found.measures |= numbers
+    found.measures |= still_made(own_features, of_made)
     found.facts["kept"] = {
         "samples": len(own),
         "expected": expected(len(own), len(made), due),
-        "new_pictures": still_made(own_features, seen(new)) if len(new) >= LEAST else {},
+        "new_pictures": still_made(own_features, of_new) if len(new) >= LEAST else {},
     }
+
+
+def moved(x: Tensor, denoiser: Denoiser, given: Denoiser, seed: int) -> list[float]:
+    """The denoising error of a model against the given one, by level, on samples (N, C, H, W) of the latter."""
+    device = next(given.parameters()).device
+    y = torch.tensor(given.told_of, device=device).repeat(len(x))[: len(x)] if given.conditional else None
+    said = (predictions(each, x.to(device), y, (seed, "denoising error", GIVEN)) for each in (denoiser, given))
+    return denoising_error(*said)
+
+
+@torch.no_grad()
+def looked_at(x: Tensor, given: Denoiser, batch: int) -> Tensor:
+    """The given model's features (N, D) of pictures (N, C, H, W), float32 on the CPU."""
+    device = next(given.parameters()).device
+    return torch.cat([features(given.network, part.to(device)).float().cpu() for part in x.split(batch)])

@@ -120,7 +120,9 @@ class Yardstick:
         pictures, commonest = int(counts.sum()), float(counts.max() / counts.sum()) if len(counts) else 0.0
         if len(self.stream.class_names) < 2:
             why = "the evaluator has one class alone to learn from, so that it has learnt nothing"
-        elif self.evaluator.accuracy < commonest + 2 * math.sqrt(commonest * (1 - commonest) / max(pictures, 1)):
+        elif self.evaluator.accuracy < 1 and self.evaluator.accuracy < commonest + 2 * math.sqrt(
+            commonest * (1 - commonest) / max(pictures, 1)
+        ):
             why = (
                 f"the evaluator labels {self.evaluator.accuracy:.1%} of the {pictures} test pictures rightly, hardly more than "
                 f"the {commonest:.1%} of the commonest class"

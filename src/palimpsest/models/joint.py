@@ -142,11 +142,16 @@ def encoder_maps(network: nn.Module, x: Tensor, t: Tensor) -> list[Tensor]:
 
 
 def can_be_looked_into(network: nn.Module) -> bool:
-    """Whether `encoder_maps` goes the way that the network goes: a `UNet2DModel` with a middle, and without skips of the input."""
+    """Whether `encoder_maps` goes the way that the network goes, but for the class that it is told.
+
+    A `UNet2DModel` with a middle, without skips of the input and centring of it, and with an embedding of level 0 (Fourier's has none).
+    """
     from diffusers import UNet2DModel  # takes seconds
 
     usual = isinstance(network, UNet2DModel) and network.mid_block is not None
-    return usual and not any(hasattr(block, "skip_conv") for block in network.down_blocks)
+    if not usual or network.config.center_input_sample or network.config.time_embedding_type == "fourier":
+        return False
+    return not any(hasattr(block, "skip_conv") for block in network.down_blocks)
 
 
 def features(network: nn.Module, x: Tensor) -> Tensor:

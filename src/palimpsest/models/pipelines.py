@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from palimpsest.core.errors import RequestError
@@ -85,6 +86,11 @@ def open_pipeline(folder: Path) -> tuple[Denoiser, Pipeline]:
     told_of = tuple(sorted(names))
     denoiser = Denoiser(network, process, shape, predicts=predicts, clip_range=clip_range, told_of=told_of, null=null)
     return denoiser.eval(), Pipeline(index["_class_name"], scheduler, names, untold)
+
+
+def generator_in(folder: Path | None, device: torch.device) -> Denoiser | None:
+    """The denoiser in a pipeline folder, on a device; None where there is no folder, or not any more."""
+    return open_pipeline(folder)[0].to(device) if folder and folder.exists() else None
 
 
 def save_classes(denoiser: Denoiser, names: Mapping[int, str], folder: Path) -> None:

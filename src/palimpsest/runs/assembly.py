@@ -103,19 +103,19 @@ def assemble(
     check_untold(experiment, names, given[0] if given else None)
     built = build_learners(names, experiment, stream, teachers)
     check_classes(stream, function.__name__, [built[name] for name in built if not (beside and name == "classifier")])
-    mixing = mixing_of(experiment, stream, names, courses[-1].keeps, draw)
-    courses[-1] = replace(courses[-1], mixing=mixing)
     learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
-    past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
-    views = {head: Augmentation(tuple(words)) for head, words in experiment.augmentation.items()}
-    check_views([*views.values(), Augmentation(experiment.synthetic.augmentation or ())], stream.shape)
-    own_views = tuple((head, view) for head, view in views.items() if head != STRONG)
-    past = replace(past, classes=stream.before, remembered=replace(past.remembered, views=own_views))
     own = {"feature_gan": experiment.feature_gan.training}
     own |= dict.fromkeys(CLASSIFIERS, experiment.classifier.training)
     training = dict.fromkeys(learners, experiment.training) | own
     check_weights(training, courses[-1].keeps, function.__name__)
     step_bytes = check_step(learners, training, machine)
+    mixing = mixing_of(experiment, stream, names, courses[-1].keeps, draw)
+    courses[-1] = replace(courses[-1], mixing=mixing)
+    past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
+    views = {head: Augmentation(tuple(words)) for head, words in experiment.augmentation.items()}
+    check_views([*views.values(), Augmentation(experiment.synthetic.augmentation or ())], stream.shape)
+    own_views = tuple((head, view) for head, view in views.items() if head != STRONG)
+    past = replace(past, classes=stream.before, remembered=replace(past.remembered, views=own_views))
     build = partial(build_learner, experiment=experiment, stream=stream)
     plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build, views)
     progress = Progress(learners, past, machine, beside="classifier" if beside else "")

@@ -10,7 +10,7 @@ import tomlkit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from palimpsest.core.errors import RequestError, unknown
-from palimpsest.core.references import is_reference, settled
+from palimpsest.core.references import settled
 from palimpsest.diffusion.options import DiffusionOptions
 from palimpsest.evaluation.options import EvaluationOptions
 from palimpsest.learning.options import (
@@ -21,6 +21,7 @@ from palimpsest.learning.options import (
     TrainingOptions,
 )
 from palimpsest.models.options import CLASSIFIERS, JointOptions, UNetOptions
+from palimpsest.runs.choosing import asked_for, check_added, own_name
 from palimpsest.runs.published import PublishedRow
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
@@ -144,31 +145,6 @@ def resolve(
     return _validated(tables)
 
 
-def asked_for(chosen: Any, strategy: "str | Strategy | None", named_anew: bool) -> "str | Strategy":
-    """The strategy that was given, or that a [strategy] table asks for. named_anew: its name was set; a place is another's."""
-    if not isinstance(chosen, dict):
-        raise RequestError(
-            f'"strategy" is a table and was given "{chosen}"; say --strategy {chosen}, or name = "{chosen}" below [strategy].'
-        )
-    if not (strategy or chosen.get("name")):
-        raise RequestError('the experiment names no strategy; say --strategy NAME, or name = "..." below [strategy].')
-    return strategy or (not named_anew and chosen.get("place")) or chosen["name"]
-
-
-def own_name(chosen: Any) -> str:
-    """What the user's own strategy that a [strategy] table asks for is called, as its options' table is; "" for another."""
-    name = str(chosen.get("name", "")) if isinstance(chosen, dict) else ""
-    return name.rpartition(":")[2] if is_reference(name) or (name and chosen.get("passed_in")) else ""
-
-
-def check_added(entry: catalog.Entry, other: catalog.Entry) -> None:
-    """Refuse to add a strategy to one that is added to another itself, or that trains other learners."""
-    legal = [name for name in catalog.names() if catalog.look_up(name).learners in (ANY, ("denoiser",))]
-    legal = [name for name in legal if not any(option.name == "beside" for option in catalog.look_up(name).options)]
-    if other.name not in legal:
-        raise RequestError(f'{entry.name} cannot be added to "{other.name}"; legal for beside: {", ".join(legal)}.')
-
-
 def as_settings(given: Any) -> dict[str, Any]:
     """Values by dotted key, as `set` takes them; RequestError for anything else."""
     if not isinstance(given or {}, Mapping):
@@ -185,14 +161,6 @@ def strategy_beside(experiment: Experiment, learners: Sequence[str] | str) -> st
     if asked != "auto":
         return asked
     return {"joint": "joint", "finetune": "finetune"}.get(experiment.strategy.name, "generative_replay_classifier")
-
-
-def changed_options(experiment: Experiment, tables: Mapping[str, Any]) -> dict[str, Any]:
-    """The strategy's options that differ from the experiment's own defaults: they name the run's folder."""
-    if experiment.strategy.passed_in and not experiment.strategy.place:
-        return {}
-    plain = resolve(tables, experiment.strategy.reference)
-    return {name: value for name, value in experiment.options.items() if plain.options[name] != value}
 
 
 def to_toml(experiment: Experiment) -> str:

@@ -194,5 +194,5 @@ def evaluation_seconds(assembly: Assembly) -> float:
         if seconds >= MOST_SECONDS:
             break
     steps = own.steps * len(assembly.stream) + (long.steps if long else 0)
-    beside = (count + 2 * options.kept) * len(assembly.stream) if assembly.experiment.given and options.kept else 0
+    beside = count + 2 * options.kept * len(assembly.stream) if assembly.experiment.given and options.kept else 0
     return seconds / rows * (count * steps / own.steps + beside)

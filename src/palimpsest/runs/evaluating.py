@@ -20,7 +20,7 @@ from palimpsest.measuring.drawing import samplers_of
 from palimpsest.measuring.forgetting import GIVEN
 from palimpsest.measuring.measurer import Measurer, offering
 from palimpsest.measuring.yardstick import make_yardstick
-from palimpsest.models.pipelines import open_pipeline, read_classes
+from palimpsest.models.pipelines import generator_in, read_classes
 from palimpsest.runs.assembly import fitting
 from palimpsest.runs.config import Experiment, as_settings, resolve, to_toml
 from palimpsest.runs.display import Display
@@ -79,9 +79,8 @@ class Subject:
 
     def generator(self, task: int, machine: Machine) -> Denoiser | None:
         """The generator by the end of a task, or the one that the run was given (task 0); None where there is none."""
-        given = self.experiment.given
-        if task == GIVEN and given and given.exists():
-            return open_pipeline(given)[0].to(machine.device)
+        if task == GIVEN:
+            return generator_in(self.experiment.given, machine.device)
         return offering(self.learners(task, machine), "noise") if task in self.models else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from palimpsest.runs.config import Experiment, changed_options
+from palimpsest.runs.config import Experiment, resolve
 from palimpsest.runs.deciding import leaves
 
 LONGEST = 40  # characters of a value in a folder's name
@@ -17,6 +17,14 @@ def default_place(experiment: Experiment, tables: Mapping[str, Any]) -> Path:
     """runs/EXPERIMENT/STRATEGY[-changed options]-seedN."""
     changed = [f"{name}{safe(value)}" for name, value in changed_options(experiment, tables).items()]
     return Path("runs") / experiment.name / "-".join([experiment.strategy.name, *changed, f"seed{experiment.seed}"])
+
+
+def changed_options(experiment: Experiment, tables: Mapping[str, Any]) -> dict[str, Any]:
+    """The strategy's options that differ from the experiment's own defaults: they name the run's folder."""
+    if experiment.strategy.passed_in and not experiment.strategy.place:
+        return {}
+    plain = resolve(tables, experiment.strategy.reference)
+    return {name: value for name, value in experiment.options.items() if plain.options[name] != value}
 
 
 def name_of(experiment: Experiment, plain: Experiment) -> str:

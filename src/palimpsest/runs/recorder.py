@@ -13,10 +13,11 @@ from palimpsest.core.term import Phase
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.learning.progress import taken
 from palimpsest.learning.state import numbers_of, tensors_of
+from palimpsest.measuring.forgetting import GIVEN
 from palimpsest.measuring.found import Found
 from palimpsest.measuring.measurer import Measurer
 from palimpsest.measuring.replayed import Replayed
-from palimpsest.models.pipelines import open_pipeline
+from palimpsest.models.pipelines import generator_in
 from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.display import Display
 from palimpsest.runs.findings import results_of, summarised, task_entry
@@ -60,9 +61,7 @@ class Recorder:
         """A phase begins, or goes on after an interruption."""
         progress, stream = self.progress, self.assembly.stream
         classes = ", ".join(stream.class_names[c] for c in stream.tasks[progress.task - 1].classes) or "nothing new"
-        if not (
-            progress.step or phase.goes_on
-        ):  # otherwise it goes on after an interruption, and the checkpoint says what was seen
+        if not (progress.step or phase.goes_on):  # going on after an interruption, the checkpoint says what was seen
             self.look_at_replay(phase)
         own = [phase.learner] if len(progress.learners) > 1 else []
         what = ", ".join(own + ([phase.name] if phase.name != "train" else []))
@@ -192,8 +191,8 @@ class Recorder:
 
     def generator_after(self, task: int) -> Denoiser | None:
         """The generator as it was after an earlier task of this run, or the given one (task 0); None where it is not there."""
-        place = self.folder.model(task) if task else self.assembly.experiment.given
-        return open_pipeline(place)[0].to(self.machine.device) if place and place.exists() else None
+        place = self.assembly.experiment.given if task == GIVEN else self.folder.model(task)
+        return generator_in(place, self.machine.device)
 
     def keep(self, task: Task, learners: Mapping[str, nn.Module], found: Found) -> None:
         """Save the learners and the pictures of a task, and write down its numbers."""

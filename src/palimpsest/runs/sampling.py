@@ -37,7 +37,7 @@ def sample(
     """`count` pictures (count, C, H, W) in [-1, 1], float32 on the CPU.
 
     place: a run directory, or a diffusers pipeline folder.  task: of which task's model; default: the last one.
-    classes: names or numbers of those to draw, for a generator that is told of classes; default: all that it has learnt. Pictures
+    classes: names of those to draw, or their numbers (of text, one that is a name is taken for the name), for a generator that is told of classes; default: all that it has learnt. Pictures
     show them in turn, so that each gets an equal share of `count`.
     Raises RequestError for a place without a generator, and for classes that it has not learnt or is not told of.
     """
@@ -51,14 +51,19 @@ def sample(
 def numbers_of(classes: Sequence[int | str], learnt: Mapping[int, str], place: str | Path) -> tuple[int, ...]:
     """The numbers of classes that are asked for by name or number. learnt: names by number; none: the generator is told of none."""
     if not learnt:
-        raise RequestError(f"the generator in {place} is not told of classes, so that none can be asked for; leave them out.")
+        raise RequestError(
+            f"the generator in {place} is not told of classes, so that none can be asked for; leave them out."
+        )
     if not classes:
-        raise RequestError(f"no class was asked for; leave classes out for all, or give some of {', '.join(learnt.values())}.")
-    numbers = {str(number): number for number in learnt} | {name: number for number, name in learnt.items()}
+        raise RequestError(
+            f"no class was asked for; leave classes out for all, or give some of {', '.join(learnt.values())}."
+        )
+    numbers = {number: number for number in learnt} | {str(number): number for number in learnt}
+    numbers |= {name: number for number, name in learnt.items()}  # text is a name first: folders may be called 1, 2, 10
     for each in classes:
-        if str(each) not in numbers:
+        if each not in numbers:
             raise unknown("class", str(each), learnt.values())
-    return tuple(dict.fromkeys(numbers[str(each)] for each in classes))
+    return tuple(dict.fromkeys(numbers[each] for each in classes))
 
 
 def sample_to(place: Path, out: str, *, force: bool = False, **how: object) -> None:

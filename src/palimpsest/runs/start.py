@@ -224,7 +224,7 @@ def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Dis
             recorder.warn(f"{assembly.stream.skipped} bad pictures were left out")
         if measurer.yardstick.doubt and not known:
             recorder.warn(measurer.yardstick.doubt)
-        if assembly.step_bytes > assembly.machine.memory / 2:
+        if assembly.step_bytes > assembly.machine.memory / 2 and not known:
             recorder.warn(
                 f"a step takes {megabytes(assembly.step_bytes)} at the least, of {megabytes(assembly.machine.memory)} that there are; lower "
                 "training.batch where it gets slow or fails"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.files import check_place
 from palimpsest.core.term import Strategy
 from palimpsest.runs.assembly import KINDS, TEACHING
 from palimpsest.runs.config import Experiment, as_settings, resolve
@@ -42,6 +43,7 @@ def update(
     The other arguments, and what is raised, are those of `train`.
     """
     model, data, out = Path(model), Path(data), Path(out)
+    check_place(out)
     inside = {out.resolve(), *out.resolve().parents}, {model.resolve(), *model.resolve().parents}
     if model.resolve() in inside[0] or out.resolve() in inside[1]:
         raise RequestError(f"--out {out} and the model {model} lie in one another; the model is never written to.")
@@ -77,7 +79,7 @@ def update(
 def check_brought(experiment: Experiment, strategy: str | Strategy | None) -> None:
     """Refuse a strategy that holds on to the past by what a given model does not bring: it would fine-tune and say nothing."""
     name = experiment.strategy.name
-    keeps = catalog.find(strategy or name).keeps
+    keeps = catalog.find(strategy or experiment.strategy.reference).keeps
     if not keeps <= BROUGHT:
         missing = " and ".join(KEEPS[what] for what in sorted(keeps - BROUGHT))
         fitting = [entry for entry in map(catalog.look_up, catalog.names()) if entry.keeps <= BROUGHT]

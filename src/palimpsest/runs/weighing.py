@@ -39,9 +39,16 @@ def check_step(learners: Mapping[str, nn.Module], training: Mapping[str, Trainin
 
 
 def activation_bytes(learner: nn.Module, machine: Machine) -> int:
-    """Bytes that a learner's pass over one picture keeps for the way back, its weights left out."""
+    """Bytes that each picture of a learner's pass keeps for the way back.
+
+    By how much a pass over two keeps more than one over one: what they share are weights, also those that autocast has rounded.
+    """
     learner = copy.deepcopy(learner).eval()  # whose statistics and counted passes do not matter
-    weights = {each.untyped_storage().data_ptr() for each in (*learner.parameters(), *learner.buffers())}
+    return held(learner, machine, 2) - held(learner, machine, 1)
+
+
+def held(learner: nn.Module, machine: Machine, pictures: int) -> int:
+    """Bytes that a pass over so many pictures keeps for the way back, of weights, too."""
     kept: dict[int, Tensor] = {}  # by place, and held there, so that no place is used twice
 
     def note(tensor: Tensor) -> Tensor:
@@ -49,14 +56,15 @@ def activation_bytes(learner: nn.Module, machine: Machine) -> int:
         return tensor
 
     with saved_tensors_hooks(note, lambda tensor: tensor), machine.autocast(), torch.enable_grad():
-        answer = learner(question_of_one(learner))
+        answer = learner(question(learner, pictures))
     del answer
-    return sum(each.untyped_storage().nbytes() for place, each in kept.items() if place not in weights)
+    return sum(each.untyped_storage().nbytes() for each in kept.values())
 
 
-def question_of_one(learner: nn.Module) -> dict[str, Images | Noised]:
-    """A learner's first head, asked about a single picture."""
+def question(learner: nn.Module, pictures: int) -> dict[str, Images | Noised]:
+    """A learner's first head, asked about blank pictures."""
     device = next(learner.parameters()).device
-    x, zero = torch.zeros(1, *learner.shape, device=device), torch.zeros(1, dtype=torch.int64, device=device)
+    x = torch.zeros(pictures, *learner.shape, device=device)
+    zero = torch.zeros(pictures, dtype=torch.int64, device=device)
     head = learner.heads[0]
     return {head: {"noise": Noised(x, zero, zero), "logits": Images(x)}[head]}

@@ -106,6 +106,11 @@ def plan(tables: Mapping[str, Any], methods: Sequence[Method], seeds: Sequence[i
         experiment = resolve(tables, method.strategy, settings={**method.settings, "seed": seed})
         name = name_of(experiment, resolve(tables, method.strategy))
         if name in planned:
+            places = planned[name].experiment.strategy.place, experiment.strategy.place
+            if places[0] != places[1]:
+                raise RequestError(
+                    f"two strategies of the study are called alike, {' and '.join(places)}; rename one of them."
+                )
             raise RequestError(
                 f"two runs of the study would be the same, {name}; name every strategy, seed and value once."
             )

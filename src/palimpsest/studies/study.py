@@ -131,7 +131,7 @@ def chosen_methods(
     names = [name.strip() for name in names]
     if published:
         return published_methods(experiment, names, axes)
-    return methods_of(tables, names or [experiment.strategy.name], axes)
+    return methods_of(tables, names or [experiment.strategy.reference], axes)
 
 
 def others_in(folder: Path, runs: Sequence[Child]) -> list[str]:
