@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
-EARLY = "palimpsest: interrupted; give the same command again, or go on with `palimpsest resume RUN` where a run has begun\n"
+from palimpsest import cli
+
+EARLY = f"palimpsest: {cli.EARLY}\n"
 
 # A module that is interrupted while it is imported, and swallows what it can.
 SWALLOWING = """

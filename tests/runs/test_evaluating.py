@@ -52,7 +52,7 @@ def test_what_is_written_is_read_like_a_run_and_nothing_is_overwritten(run, tmp_
     assert load_results(out).final == results["final"]
     assert (out / "samples" / "task_2_long.png").exists()
     assert RunFolder(out).config.read_text() != RunFolder(run.path).config.read_text()
-    with pytest.raises(RequestError, match="again is there already, and an evaluation gets a new folder; choose another --out[.]$"):
+    with pytest.raises(RequestError, match="is there already, and an evaluation gets a new folder; choose another --out[.]$"):
         palimpsest.evaluate(run.path, out=out, display=QUIET)
     assert (run.path / "results.json").read_bytes() == before
 
@@ -105,7 +105,7 @@ def test_an_evaluation_is_no_run_to_go_on_with(run, tmp_path):
     with pytest.raises(RequestError, match="is not a run but an evaluation of"):
         palimpsest.resume(tmp_path / "again", display=QUIET)
     for ask in (palimpsest.sample, palimpsest.evaluate):
-        with pytest.raises(RequestError, match=f"an evaluation of {run.path}, which holds .* no models; give {run.path}[.]$"):
+        with pytest.raises(RequestError, match=f"an evaluation of {run.path}, .* no models; give {run.path}[.]$"):
             ask(tmp_path / "again")
 
 

@@ -56,9 +56,7 @@ def test_its_embeddings_grow_and_the_old_ones_stay(model, pictures, tmp_path):
 
 @pytest.mark.parametrize("strategy", ["finetune", "lwf"])
 def test_strategies_for_any_learner_teach_it_too(model, pictures, tmp_path, strategy):
-    run = palimpsest.update(
-        model, data=pictures, out=tmp_path / "new", strategy=strategy, set=QUICK, display=QUIET
-    )
+    run = palimpsest.update(model, data=pictures, out=tmp_path / "new", strategy=strategy, set=QUICK, display=QUIET)
     assert run.results["finished"] and open_pipeline(tmp_path / "new")[0].told_of == (0, 1, 2, 3, 10)
 
 

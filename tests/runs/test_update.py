@@ -123,7 +123,7 @@ def test_an_update_resumes(model, pictures, tmp_path):
     assert done.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"]
 
 
-def test_what_was_delivered_is_measured_on_any_pictures(model, pictures, tmp_path):
+def test_what_was_delivered_is_measured_on_any_pictures(model, pictures, tmp_path, capsys):
     """A loose folder of any name is enough, and all its pictures are compared with."""
     palimpsest.update(model, data=pictures, out=tmp_path / "new", set=QUICK, display=QUIET)
     few = {"evaluation.samples": 20, "evaluation.steps": 2, "evaluation.long_steps": 0, "evaluation.evaluator.steps": 2}
@@ -132,6 +132,8 @@ def test_what_was_delivered_is_measured_on_any_pictures(model, pictures, tmp_pat
         found = palimpsest.evaluate(tmp_path / "new", data=data, set=few, display=QUIET)
         assert found["finished"] and "kid" in found["final"]
         assert found["tasks"][0]["reference"] == count
+    palimpsest.evaluate(tmp_path / "new")
+    assert "nothing was measured; ask for it with --samples" in capsys.readouterr().out, "update.toml has no samples"
     with pytest.raises(palimpsest.RequestError, match="no test pictures of class 0 .*stream.test_share=0.2"):
         palimpsest.evaluate(tmp_path / "new", set=few, display=QUIET)
 

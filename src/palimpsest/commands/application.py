@@ -31,7 +31,8 @@ class Grouped(TyperGroup):
     def format_commands(self, ctx: typer.Context, formatter: object) -> None:
         for title, commands in GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl([(name_of(each), self.commands[name_of(each)].help) for each in commands], col_max=10)
+                rows = [(name_of(each), self.commands[name_of(each)].help) for each in commands]
+                formatter.write_dl(rows, col_max=10)
 
 
 def version(asked: bool) -> None:

@@ -20,7 +20,7 @@ def sample(
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
     classes: Annotated[
         str | None,
-        typer.Option(help="Names or numbers with commas between them, of a generator that is told of classes; default: all."),
+        typer.Option(help="Names or numbers with commas between them, where it is told of classes; default: all."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     force: Force = False,

@@ -145,6 +145,8 @@ def measure_models(
             display.say(f"warning: {warning}")
         tasks.append(task_entry(task, found, [], 0.0, {}))
         pictures |= {(task.number, ending): picture for ending, picture in found.pictures.items()}
+    if not any(task["measures"] for task in tasks):
+        display.say("warning: nothing was measured; ask for it with --samples 1000, and for what to compare with by --data")
     return tasks, pictures
 
 

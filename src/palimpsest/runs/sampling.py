@@ -49,11 +49,9 @@ def sample(
 
 
 def numbers_of(classes: Sequence[int | str], learnt: Mapping[int, str], place: str | Path) -> tuple[int, ...]:
-    """The numbers of classes that are asked for by name or number. learnt: names by number; none: the generator is told of none."""
+    """The numbers of classes that are asked for by name or number. learnt: names by number, none where it is told of none."""
     if not learnt:
-        raise RequestError(
-            f"the generator in {place} is not told of classes, so that none can be asked for; leave them out."
-        )
+        raise RequestError(f"the generator in {place} is not told of classes; leave classes out.")
     if not classes:
         raise RequestError(
             f"no class was asked for; leave classes out for all, or give some of {', '.join(learnt.values())}."
