@@ -132,7 +132,7 @@ def test_hardly_any_samples_give_no_number_and_a_warning(stream, real, made):
 def test_every_measure_is_in_the_catalog_and_the_catalog_needs_no_torch():
     others = {"memorisation", "memorisation_se", "accuracy_probe", "accuracy_softmax", "accuracy_nearest_mean"}
     others |= {"average_incremental_accuracy_softmax", "average_incremental_accuracy_nearest_mean"}
-    others |= {"accuracy_old", "accuracy_new", "base_forgetting"}
+    others |= {"accuracy_old", "accuracy_new", "base_forgetting", "coverage_old", "density_old"}
     assert OF_GENERATION | OF_CLASSES | others == set(catalog.MEASURES)
     for name, entry in catalog.MEASURES.items():
         known = ("lower is better", "higher is better")
