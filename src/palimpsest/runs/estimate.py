@@ -20,7 +20,7 @@ from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.config import as_settings, resolve
 from palimpsest.runs.probe import MOST_SECONDS, Stretch, probe_task, walk
 from palimpsest.runs.tables import read_experiment
-from palimpsest.runs.weighing import question_of_one
+from palimpsest.runs.weighing import question
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def flops_of_pass(learner: nn.Module) -> int:
     """Floating point operations of one picture going forward once."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         before = learner.passes
-        learner(question_of_one(learner))  # what a pass is counted in
+        learner(question(learner, 1))  # what a pass is counted in
     return round(counter.get_total_flops() / max(learner.passes - before, 1))  # several backbones are several passes
 
 
