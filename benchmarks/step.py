@@ -25,7 +25,7 @@ METHODS = [
     Method("finetune", 1, 0),
     Method("joint", 1, 0),
     Method("ewc", 1, 0),
-    Method("rank1_ewc", 1, 0),
+    Method("rank1_ewc", 2, 3),  # beside generative distillation, N = 2
     Method("experience_replay", 2, 0),
     Method("lwf", 1, 1),
     Method("dark_replay", 2, 1),
