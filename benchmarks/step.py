@@ -11,6 +11,7 @@ generative distillation. Less than 1 beside the bare parts is what drawing ahead
 """
 
 import argparse
+import gc
 import statistics
 
 import torch
@@ -80,6 +81,7 @@ def measure(experiment: str, batch: int, rounds: int, precision: str, everything
         for method in methods:
             assembly = second_task(experiment, method, batch, precision)
             found[method.name].append((whole_step(assembly, steps), bare_parts(assembly, batch, method, steps)))
+            gc.collect()  # of the run before, which would stand in the peak of memory
     size = parameter_count(assembly.progress.learners["denoiser"])
     title = f"{experiment}: {size:,} parameters, batch {batch}, {assembly.machine.arithmetic}, medians of {rounds} rounds of {steps} steps"
     table = make_table(title, ["strategy"], ["ms a step", "÷ bare parts (range)", "÷ finetune", "÷ by passes"])

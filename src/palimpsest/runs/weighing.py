@@ -1,6 +1,5 @@
 """What a step takes in memory at the least, known before it is taken."""
 
-import copy
 import math
 from collections.abc import Mapping
 
@@ -43,8 +42,11 @@ def activation_bytes(learner: nn.Module, machine: Machine) -> int:
 
     By how much a pass over two keeps more than one over one: what they share are weights, also those that autocast has rounded.
     """
-    learner = copy.deepcopy(learner).eval()  # whose statistics and counted passes do not matter
-    return held(learner, machine, 2) - held(learner, machine, 1)
+    passes, training = learner.passes, learner.training
+    learner.eval()  # so that it learns no statistics
+    two, one = (held(learner, machine, pictures) for pictures in (2, 1))
+    learner.train(training).passes = passes
+    return two - one
 
 
 def held(learner: nn.Module, machine: Machine, pictures: int) -> int:
