@@ -33,9 +33,11 @@ def test_chosen_classes_take_turns(told):
     torch.testing.assert_close(both[1::2], alone["1"][1::2])
 
 
-def test_names_come_before_numbers_and_all_are_the_default(told):
-    assert torch.equal(drawn(told, classes=[1, 0, 1]), drawn(told, classes=["1", "cat"]))
-    assert torch.equal(drawn(told, classes=[1]), drawn(told, classes=[3]))
+def test_text_is_a_name_first_a_number_is_a_number_and_all_are_the_default(told):
+    """The class that is called 1 has the number 3, and number 1 is another."""
+    assert torch.equal(drawn(told, classes=["1", 0, "1"]), drawn(told, classes=[3, "cat"]))
+    assert torch.equal(drawn(told, classes=[1]), drawn(told, classes=["dog"]))
+    assert torch.equal(drawn(told, classes=["3"]), drawn(told, classes=[3]))
     assert torch.equal(drawn(told), drawn(told, classes=["cat", "dog", 3]))
 
 
