@@ -13,9 +13,11 @@ study() { # EXPERIMENT STRATEGIES [KEY=VALUE]...
 
 study digits jdcl,dgr_diffusion
 study digits finetune,joint learner=classifier
-study digits jdcl joint.body=cnn
-study digits jdcl strategy.jdcl.distil=none,noise,classes
-study digits jdcl strategy.jdcl.two_stage=false
+# As many steps as both phases of jdcl have.
+study digits dgr_diffusion,finetune training.steps=480 classifier.training.steps=480
+# The paper's ablations: one network or two, with and without teachers, two stages or one.
+study digits jdcl joint.body=shared,cnn strategy.jdcl.distil=both,none strategy.jdcl.two_stage=true,false
+study digits jdcl strategy.jdcl.distil=noise,classes
 study digits jdcl strategy.jdcl.warm_up=0
 study digits ddgr,guide,gfr
 study digits jdcl stream.labels=4
