@@ -1,22 +1,23 @@
 """From an experiment to the things that a run is made of. Nothing is written here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import torch
 from torch import nn
 
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.term import Strategy
+from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.process import make_process
 from palimpsest.diffusion.schedulers import export_scheduler
 from palimpsest.learning.continual import STRONG
 from palimpsest.learning.course import Course
 from palimpsest.learning.devices import Machine, ahead_for, find_machine
-from palimpsest.learning.past import Past
+from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
-from palimpsest.learning.teacher import frozen
 from palimpsest.models.options import CLASSIFIERS
 from palimpsest.models.pipelines import Pipeline, open_pipeline
 from palimpsest.runs.checks import (
@@ -26,13 +27,13 @@ from palimpsest.runs.checks import (
     check_weights,
 )
 from palimpsest.runs.config import Experiment, strategy_beside
+from palimpsest.runs.first_past import first_past
 from palimpsest.runs.growing import taught_new_classes
 from palimpsest.runs.learners import BUILDERS, build_learner, build_learners
 from palimpsest.runs.rehearsal import rehearse
 from palimpsest.runs.synthetic import mixing_of
 from palimpsest.runs.trackers import check_tracker
 from palimpsest.runs.weighing import check_step
-from palimpsest.sources import Keeping, Memory
 from palimpsest.sources.augment import Augmentation
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
@@ -40,6 +41,8 @@ from palimpsest.streams.labels import with_labels
 from palimpsest.streams.open import open_stream
 from palimpsest.streams.options import StreamOptions
 from palimpsest.streams.stream import Stream
+
+Given = tuple[Denoiser, Pipeline]  # a model that is taught on, and what it is saved in
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,36 @@ def assemble(
         raise unknown("learner", experiment.learner, BUILDERS)
     machine = find_machine(experiment.engine)
     given = open_pipeline(experiment.given) if experiment.given else None
+    stream = prepared(stream, experiment, given, machine.device)
+    machine = replace(machine, ahead=ahead_for(experiment.engine, machine.device, stream.shape))
+    courses, names = courses_of(experiment, strategy or catalog.load(experiment.strategy.reference))
+    *beside, own = courses
+    teachers = teachers_of(experiment, given, names, own.name)
+    check_untold(experiment, names, given[0] if given else None)
+    built = build_learners(names, experiment, stream, teachers)
+    check_classes(stream, own.name, [built[name] for name in (names[1:] if beside else names)])
+    learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
+    training = training_of(experiment, learners)
+    check_weights(training, own.keeps, own.name)
+    step_bytes = check_step(learners, training, machine)
+    courses[-1] = replace(own, mixing=mixing_of(experiment, stream, names, own.keeps, draw))
+    views = views_of(experiment, stream)
+    build = partial(build_learner, experiment=experiment, stream=stream)
+    plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build, views)
+    past = first_past(courses, experiment, names, {name: learners[name] for name in teachers})
+    own_views = tuple((head, view) for head, view in views.items() if head != STRONG)
+    past = replace(past, classes=stream.before, remembered=replace(past.remembered, views=own_views))
+    progress = Progress(learners, past, machine, beside="classifier" if beside else "")
+    rehearse(plan, progress, past)
+    pipeline = given[1] if given else new_pipeline(experiment)
+    return Assembly(experiment, machine, stream, plan, progress, pipeline, step_bytes)
+
+
+def prepared(stream: Stream | None, experiment: Experiment, given: Given | None, device: torch.device) -> Stream:
+    """The stream, or the one that the experiment names, with its labels and rounds; a given model's classes come first."""
     if stream is None:
         options = fitting(experiment.stream, given[0].shape) if given else experiment.stream
-        stream = open_stream(options, experiment.seed, machine.device)
+        stream = open_stream(options, experiment.seed, device)
     if given and given[0].conditional:
         stream = taught_new_classes(given[0], given[1].classes, stream, experiment.seed)
         given[0].untold = experiment.diffusion.untold or given[1].untold
@@ -86,42 +116,45 @@ def assemble(
     stream = with_labels(stream, experiment.stream.labels, experiment.seed if label_seed is None else label_seed)
     if experiment.stream.rounds and not stream.has_rounds:  # a third party's
         stream = stream.with_rounds(experiment.stream.rounds)
-    stream = stream.to(machine.device)
-    machine = replace(machine, ahead=ahead_for(experiment.engine, machine.device, stream.shape))
-    function = strategy or catalog.load(experiment.strategy.reference)
+    return stream.to(device)
+
+
+def courses_of(experiment: Experiment, function: Strategy) -> tuple[list[Course], tuple[str, ...]]:
+    """The strategy's course, after that of the classifier beside it if there is one, and the learners of both."""
     courses = [course(experiment, function)]
-    names = (experiment.learner,) if function.learners == ANY else function.learners
+    names = (experiment.learner,) if function.learners == ANY else tuple(function.learners)
     if beside := strategy_beside(experiment, names):
-        courses.insert(0, course(experiment, catalog.load(beside), "classifier"))
-        names = ("classifier", *names)
-    teachers = {KINDS[given[0].conditional]: given[0]} if given else {}
-    for kind in set(teachers) - set(names):
+        return [course(experiment, catalog.load(beside), "classifier"), *courses], ("classifier", *names)
+    return courses, names
+
+
+def teachers_of(
+    experiment: Experiment, given: Given | None, names: Sequence[str], strategy: str
+) -> dict[str, nn.Module]:
+    """The given model, by the kind of learner that it is."""
+    if given is None:
+        return {}
+    kind = KINDS[given[0].conditional]
+    if kind not in names:
         raise RequestError(
-            f"the model in {experiment.model} is a {kind}, and strategy {function.__name__} trains the {names[0]}; choose one "
+            f"the model in {experiment.model} is a {kind}, and strategy {strategy} trains the {names[0]}; choose one "
             f"that trains a {kind}, such as {TEACHING[kind]}."
         )
-    check_untold(experiment, names, given[0] if given else None)
-    built = build_learners(names, experiment, stream, teachers)
-    check_classes(stream, function.__name__, [built[name] for name in built if not (beside and name == "classifier")])
-    learners = {name: machine.ready(learner).eval() for name, learner in built.items()}
+    return {kind: given[0]}
+
+
+def training_of(experiment: Experiment, learners: Iterable[str]) -> dict[str, TrainingOptions]:
+    """How each learner is trained."""
     own = {"feature_gan": experiment.feature_gan.training}
     own |= dict.fromkeys(CLASSIFIERS, experiment.classifier.training)
-    training = dict.fromkeys(learners, experiment.training) | own
-    check_weights(training, courses[-1].keeps, function.__name__)
-    step_bytes = check_step(learners, training, machine)
-    mixing = mixing_of(experiment, stream, names, courses[-1].keeps, draw)
-    courses[-1] = replace(courses[-1], mixing=mixing)
-    past = first_past(courses, experiment, tuple(names), {name: learners[name] for name in teachers})
+    return dict.fromkeys(learners, experiment.training) | own
+
+
+def views_of(experiment: Experiment, stream: Stream) -> dict[str, Augmentation]:
+    """How pictures are looked at, by head."""
     views = {head: Augmentation(tuple(words)) for head, words in experiment.augmentation.items()}
     check_views([*views.values(), Augmentation(experiment.synthetic.augmentation or ())], stream.shape)
-    own_views = tuple((head, view) for head, view in views.items() if head != STRONG)
-    past = replace(past, classes=stream.before, remembered=replace(past.remembered, views=own_views))
-    build = partial(build_learner, experiment=experiment, stream=stream)
-    plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build, views)
-    progress = Progress(learners, past, machine, beside="classifier" if beside else "")
-    rehearse(plan, progress, past)
-    pipeline = given[1] if given else new_pipeline(experiment)
-    return Assembly(experiment, machine, stream, plan, progress, pipeline, step_bytes)
+    return views
 
 
 def course(experiment: Experiment, function: Strategy, learner: str | None = None) -> Course:
@@ -150,33 +183,3 @@ def new_pipeline(experiment: Experiment) -> Pipeline:
     """What a new denoiser is saved in."""
     options = experiment.diffusion
     return Pipeline("DDIMPipeline", export_scheduler(make_process(options), options))
-
-
-def first_past(
-    courses: Sequence[Course], experiment: Experiment, learners: tuple[str, ...], teachers: Mapping[str, nn.Module]
-) -> Past:
-    """What is behind the first task: nothing, or a model that is taught on, which counts as one task."""
-    options = {course.name: experiment.all_options_of(course.name) for course in courses}
-    keepings = {c.name: keeping_of(options[c.name]) for c in courses if "memory" in c.keeps}
-    if len(set(keepings.values())) > 1:
-        both = " and ".join(f"{name} {kept.size or kept.per_class}" for name, kept in keepings.items())
-        raise RequestError(
-            f"one memory serves the strategy and the classifier beside it; give both one memory_size, not {both}."
-        )
-    keeping = next(iter(keepings.values()), Keeping())
-    memory = Memory(flip=experiment.stream.flip)
-    keeps = frozenset().union(*(course.keeps for course in courses))
-    past = Past(
-        keeps, experiment.learner, learners, keeping, experiment.seed, remembered=memory, count=1 if teachers else 0
-    )
-    past = replace(past, fisher_samples=options[courses[-1].name].get("fisher_samples", 0))
-    if past.importance_is_kept and past.fisher_samples < 1:
-        raise RequestError(f"fisher_samples is {past.fisher_samples}, and importance is measured on 1 picture or more.")
-    if "teacher" not in keeps:
-        return past
-    return replace(past, teachers={name: frozen(learner) for name, learner in teachers.items()})
-
-
-def keeping_of(options: Mapping[str, object]) -> Keeping:
-    """How a strategy's options say that pictures are kept."""
-    return Keeping(options["memory_size"], options.get("per_class", 0), options.get("selection", "by_task"))

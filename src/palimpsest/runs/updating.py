@@ -43,18 +43,7 @@ def update(
     The other arguments, and what is raised, are those of `train`.
     """
     model, data, out = Path(model), Path(data), Path(out)
-    check_place(out)
-    inside = {out.resolve(), *out.resolve().parents}, {model.resolve(), *model.resolve().parents}
-    if model.resolve() in inside[0] or out.resolve() in inside[1]:
-        raise RequestError(f"--out {out} and the model {model} lie in one another; the model is never written to.")
-    if not data.is_dir():
-        raise RequestError(
-            f"--data {data} is not a folder; give a folder of pictures, of class folders, or of parquet."
-        )
-    if out.is_file():
-        raise RequestError(f"--out {out} is a file, and a model is a folder; choose another --out.")
-    if out.exists() and not (out / "run").exists() and any(out.iterdir()):
-        raise RequestError(f"{out} is not empty, and nothing is written among other files; choose another --out.")
+    check_folders(model, data, out)
     RunFolder(out / "run").refuse_if_used(force)
     tables = read_experiment("update") | {"learner": KINDS[is_told_of_classes(model)]}
     if strategy is None:
@@ -74,6 +63,22 @@ def update(
         display=display,
         **options,
     )
+
+
+def check_folders(model: Path, data: Path, out: Path) -> None:
+    """Refuse places where a model could be lost or nothing be found."""
+    check_place(out)
+    inside = {out.resolve(), *out.resolve().parents}, {model.resolve(), *model.resolve().parents}
+    if model.resolve() in inside[0] or out.resolve() in inside[1]:
+        raise RequestError(f"--out {out} and the model {model} lie in one another; the model is never written to.")
+    if not data.is_dir():
+        raise RequestError(
+            f"--data {data} is not a folder; give a folder of pictures, of class folders, or of parquet."
+        )
+    if out.is_file():
+        raise RequestError(f"--out {out} is a file, and a model is a folder; choose another --out.")
+    if out.exists() and not (out / "run").exists() and any(out.iterdir()):
+        raise RequestError(f"{out} is not empty, and nothing is written among other files; choose another --out.")
 
 
 def check_brought(experiment: Experiment, strategy: str | Strategy | None) -> None:
