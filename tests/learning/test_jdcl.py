@@ -19,10 +19,10 @@ def a_joint_model(seed: int = 0, **options) -> Joint:
     return build_joint(tiny_denoiser(seed), JointOptions(head_width=8, **options), list("abcd"), seed)
 
 
-def phases(past_teacher: Teacher, **options) -> list:
+def phases(past_teacher: Teacher, body: str = "shared", **options) -> list:
     """The phases of a second task, of one new class after three old ones."""
     data = Data(Pictures(torch.zeros(8, 1, 8, 8, dtype=torch.uint8), torch.full((8,), 3)))
-    learners = {"joint": a_joint_model()}
+    learners = {"joint": a_joint_model(body=body)}
     now = Now(2, (3,), data, "joint", learners, lambda name: a_joint_model(9))
     keeps = frozenset({"teacher", "average"})
     past = Past(keeps, "joint", ("joint",), teachers={"joint": past_teacher}, classes=(0, 1, 2), count=1)
@@ -67,6 +67,15 @@ def test_the_weights_of_the_paper():
     found = weights_of(phase)
     assert found["dreams of old classes × teacher.noise"] == found["dreams of new classes × teacher.noise"] == 1
     assert found["dreams of old classes × teacher.soft"] == 0.001
+
+
+def test_a_class_with_a_network_of_its_own_is_not_weighed_against_the_noise():
+    """Networks apart, as published: 1 for a teacher's opinion, 0.01 for the truth (reference, section 1.10)."""
+    local, phase = phases(frozen(a_joint_model(1, body="cnn")), body="cnn", warm_up=0.0, shares="equal")
+    assert weights_of(local) == {"data × true_noise": 1, "data × label": 1}
+    found = weights_of(phase)
+    assert found["dreams of old classes × teacher.soft"] == found["dreams of new classes × teacher.soft"] == 1
+    assert found["dreams of old classes × label"] + found["dreams of new classes × label"] == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ class Joint(nn.Module):
         self.looked = 0
 
     @property
+    def apart(self) -> bool:
+        """Whether the class is read by a network of its own, and not from the U-Net: the paper's ablation."""
+        return self.options.body != "shared"
+
+    @property
     def network(self) -> nn.Module:
         """The U-Net."""
         return self.denoiser.network
@@ -113,7 +118,7 @@ class Joint(nn.Module):
 
     def seen(self, network: nn.Module, classify: nn.Module, x: Tensor) -> Tensor:
         """Logits (B, classes) of pictures, by such a U-Net and such a classifying part."""
-        return classify(features(network, x) if self.options.body == "shared" else x)
+        return classify(x if self.apart else features(network, x))
 
     def pose(self, head: str, drawn: Images | Noised, random: Random) -> Images | Noised:
         """What was drawn as a question to `head`: noised for one, the clean view for the other."""

@@ -4,7 +4,7 @@ from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.term import Phase, Term
 from palimpsest.sources import Part
 from palimpsest.strategies import strategy
-from palimpsest.strategies.taught import Taught
+from palimpsest.strategies.taught import Taught, weight_of_class
 from palimpsest.targets import Confident, label, true_noise
 
 CHOICES = {
@@ -20,6 +20,7 @@ def jdcl(
     past,
     *,
     alpha: float = 0.001,
+    alpha_apart: float = 1.0,
     beta: float = 0.01,
     per_class: int = 1000,
     teacher_steps: int = 250,
@@ -55,6 +56,7 @@ def jdcl(
     E_all ‖ε − ε_θ‖²  +  α E_labelled CE(y, f_θ)  +  α E_all 1(max p ≥ τ) CE(argmax p, f_θ),   p = f_θ of a weaker view
 
     alpha: what the class matters beside the noise (published: 0.001)
+    alpha_apart: α where the class has a network of its own, which no noise stands beside: joint.body (published: 1)
     beta: what true noise and hard labels of dreams matter beside the teachers (published: 0.01); what no teacher says counts 1
     per_class: dreams of each class, old and new (published: 1000 for CIFAR-10, 400 for CIFAR-100, 1040 for ImageNet-100)
     teacher_steps: sampling steps of a dream (published: 250)
@@ -80,6 +82,7 @@ def jdcl(
     if now.unlabelled is not None and not two_stage:
         raise RequestError("two_stage = false looks at labelled pictures alone; with stream.labels leave it true.")
     check_choices(local_init=local_init, distil=distil, shares=shares)
+    alpha = weight_of_class(now, alpha, alpha_apart)
     dials = {"soft": soft_labels, "confidence": confidence, "most": most, "masked": masked, "every": refresh}
     dials["views"] = now.views
     kept = (per_class, teacher_steps, teacher_sampler, dreaming, labelling)

@@ -3,7 +3,7 @@
 from palimpsest.core.errors import RequestError
 from palimpsest.core.term import Phase, Term
 from palimpsest.strategies import strategy
-from palimpsest.strategies.taught import Taught
+from palimpsest.strategies.taught import Taught, weight_of_class
 from palimpsest.targets import label, true_noise
 
 
@@ -13,6 +13,7 @@ def self_training(
     past,
     *,
     alpha: float = 0.001,
+    alpha_apart: float = 1.0,
     beta: float = 0.01,
     per_class: int = 1000,
     teacher_steps: int = 250,
@@ -32,6 +33,7 @@ def self_training(
     of pictures are not known.
 
     alpha: what the class matters beside the noise (published: 0.001)
+    alpha_apart: α where the class has a network of its own, which no noise stands beside: joint.body (published: 1)
     beta: what true noise and hard labels matter beside the teacher, where it is distilled (published: 0.01)
     per_class: dreams of each class a round
     teacher_steps: sampling steps of a dream (published: 250)
@@ -40,6 +42,7 @@ def self_training(
     temperature: of the teacher's and the student's opinions (published: 1)
     most: how many times as many dreams as wanted may be dreamt before short classes are filled up with copies
     """
+    alpha = weight_of_class(now, alpha, alpha_apart)
     if not past.joint.exists:
         return Phase("joint", [Term(now.data, true_noise), Term(now.data, label, alpha)])
     dials = {"most": most, "views": now.data.views}

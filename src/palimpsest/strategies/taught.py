@@ -1,9 +1,14 @@
-"""What a joint model learns of pictures that somebody teaches it about. No strategy, but a part of two."""
+"""What a joint model learns of pictures that somebody teaches it about. No strategy, but parts of two."""
 
 from dataclasses import dataclass
 
 from palimpsest.core.term import Source, Target, Term
 from palimpsest.targets import label, true_noise
+
+
+def weight_of_class(now, alpha: float, apart: float) -> float:
+    """What the class matters: alpha beside the noise, and `apart` to a network that no noise stands beside."""
+    return apart if now.learners["joint"].apart else alpha
 
 
 @dataclass(frozen=True)
