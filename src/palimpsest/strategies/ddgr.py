@@ -2,7 +2,7 @@
 
 from palimpsest.core.term import Phase, Term
 from palimpsest.strategies import strategy
-from palimpsest.targets import label, true_noise
+from palimpsest.targets import Label, true_noise
 
 
 @strategy(keeps={"teacher"}, learners=("conditional_denoiser", "classifier"))
@@ -18,7 +18,8 @@ def ddgr(
 ):
     """Replay classes as the previous classifier sees them (Gao, Liu 2023, "Deep diffusion-based generative replay").
 
-    L_k = 1/k · E_data CE(y, f_θ)  +  λ (1 − 1/k) · E_dreams CE(y, f_θ),   then the generator, alike, with ‖ε − ε_θ(·, y)‖²
+    L_k = 1/k · E_data CE(y, f_θ)  +  λ (1 − 1/k) · E_dreams CE(y, f_θ),   then the generator, alike, with ‖ε − ε_θ(·, y)‖²; CE among
+    the classes seen
 
     Dreams follow ε − s √(1 − ᾱ_t) ∇ ln f(y | x_t): the classifier looks at x_t itself, as the published code has it, though it
     has learnt from clean pictures. Published beside it: a fixed set of 20 dreams a class, and early stopping.
@@ -30,5 +31,6 @@ def ddgr(
     reuse: how often each dream is used
     """
     dreams = past.dreams(teacher_steps, teacher_sampler, reuse, past.by_classifier(guidance))
+    label = Label((*past.classes, *now.classes))
     for learner, target in (("classifier", label), ("conditional_denoiser", true_noise)):
         yield Phase(learner, [Term(now.data, target, now.new), Term(dreams, target, strength * now.old)])

@@ -2,7 +2,7 @@
 
 from palimpsest.core.term import Phase, Term
 from palimpsest.strategies import strategy
-from palimpsest.targets import label, true_noise
+from palimpsest.targets import Label, true_noise
 
 
 @strategy(keeps={"teacher"}, learners=("conditional_denoiser", "classifier"))
@@ -12,6 +12,7 @@ def dgr_diffusion(
     """Replay what the previous generator dreams of each old class, labelled by what it was asked for (Shin et al. 2017).
 
     L_k = 1/k · E_data ‖ε − ε_θ(·, y)‖²  +  λ (1 − 1/k) · E_dreams ‖ε − ε_θ(·, y)‖²,   then the classifier, alike, with CE
+    among the classes seen
 
     As the tables of GUIDE (arXiv 2403.03938) and JDCL (2411.08224) have it: a class-conditional generator without guidance,
     which is also the first phase of GUIDE. Both learn from dreams of the previous task's generator.
@@ -22,5 +23,6 @@ def dgr_diffusion(
     reuse: how often each dream is used (published: dreams are drawn once for a task)
     """
     dreams = past.dreams(teacher_steps, teacher_sampler, reuse)
+    label = Label((*past.classes, *now.classes))
     for learner, target in (("conditional_denoiser", true_noise), ("classifier", label)):
         yield Phase(learner, [Term(now.data, target, now.new), Term(dreams, target, strength * now.old)])
