@@ -8,21 +8,23 @@ study() { # EXPERIMENT STRATEGIES [KEY=VALUE]...
     local experiment=$1 strategies=$2 sets=() each
     shift 2
     for each in "$@"; do sets+=(--set "$each"); done
-    palimpsest study "$experiment" --seeds "$seeds" --strategies "$strategies" --jobs "${JOBS:-2}" --out "$runs" "${sets[@]}"
+    palimpsest study "$experiment" --seeds "$seeds" --strategies "$strategies" --jobs "${JOBS:-2}" --out "$runs/$experiment" "${sets[@]}"
 }
 
 study digits jdcl,dgr_diffusion
 study digits finetune,joint learner=classifier
 # As many steps as both phases of jdcl have.
-study digits dgr_diffusion,finetune training.steps=480 classifier.training.steps=480
+study digits dgr_diffusion training.steps=480 classifier.training.steps=480
+study digits finetune,joint learner=classifier classifier.training.steps=480
 # The paper's ablations: one network or two, with and without teachers, two stages or one.
 study digits jdcl joint.body=shared,cnn strategy.jdcl.distil=both,none strategy.jdcl.two_stage=true,false
 study digits jdcl strategy.jdcl.distil=noise,classes
 study digits jdcl strategy.jdcl.warm_up=0
 study digits ddgr,guide,gfr
-study digits jdcl stream.labels=4
-study digits nncsl stream.labels=4 strategy.nncsl.memory_size=10,40 classifier.training.steps=300
-study digits joint stream.labels=4 learner=classifier
-study digits ewc,rank1_ewc,finetune classifier.strategy=none
+study digits_few_labels jdcl
+study digits_few_labels nncsl strategy.nncsl.memory_size=10,40
+study digits_few_labels joint,finetune learner=classifier
+study digits ewc,rank1_ewc,finetune,generative_distillation classifier.strategy=none
+study digits conditional_generative_distillation
 study self_training self_training strategy.self_training.distil=false,true
 study self_training self_training joint.body=cnn
