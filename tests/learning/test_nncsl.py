@@ -2,18 +2,22 @@
 
 import json
 
+import pytest
+
 import palimpsest
+from palimpsest.core.errors import RequestError
 from palimpsest.runs.assembly import assemble
 from palimpsest.runs.config import resolve
 from palimpsest.runs.models import open_learners
 from tests.tiny import QUIET, interrupted_after, same, tiny
 
 
-def train(place):
+def train(place, **sections):
     tables = tiny(
         stream={"name": "digits", "tasks": [[0, 1], [2, 3]], "labels": 4},
         classifier={"training": {"steps": 5, "batch": 8}},
         augmentation={"logits": ["padded_crop 1"]},
+        **sections,
     )
     return palimpsest.train(tables, strategy="nncsl", memory_size=4, labels=0.1, out=place, display=QUIET)
 
@@ -22,9 +26,14 @@ def test_it_learns_from_all_pictures_and_keeps_a_few_labelled_ones(tmp_path):
     run = train(tmp_path / "run")
     told = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
     losses = [set(each["losses"]) for each in told if each["event"] == "step"]
-    first = {"unlabelled beside data × neighbours", "data × label"}
+    first = {"supported × neighbours of data", "supported × label of data"}
     assert losses[0] == first
-    assert losses[-1] == first | {"unlabelled beside memory × teacher.neighbours", "memory × label"}
+    assert losses[-1] == first | {
+        "supported × teacher.neighbours of memory",
+        "supported × label of memory",
+    }
+    rows = 2 * 8 + 8, 2 * 8 + 8 + 4  # two views and the support; in the second task also the buffer
+    assert run.results["cost"]["student_passes"] == 3 * 5 * sum(rows), "each row once, and its way back counts two"
     with interrupted_after(8):
         train(tmp_path / "again")
     again = palimpsest.resume(tmp_path / "again", display=QUIET)
@@ -39,6 +48,12 @@ def test_an_epoch_is_one_of_all_pictures(tmp_path):
     run = palimpsest.train(tables, strategy="nncsl", memory_size=4, out=tmp_path / "run", display=QUIET)
     events = map(json.loads, (run.path / "events.jsonl").read_text().splitlines())
     assert 15 < max(event["step"] for event in events if event["event"] == "step") < 25
+
+
+def test_synthetic_pictures_are_refused_for_they_would_count_nowhere(tmp_path):
+    with pytest.raises(RequestError, match="synthetic.source is memory, and the strategy looks for neighbours"):
+        train(tmp_path / "run", synthetic={"source": "memory"})
+    assert not (tmp_path / "run").exists()
 
 
 def test_its_buffer_has_as_many_of_each_class():

@@ -23,6 +23,7 @@ class Images:
     everyone: the labels of the global batch, int64 (total,), where there are several processes and the source knows them.
     synthetic: how many of the rows, the last ones, are pictures that stand in for real ones.
     synthetic_total: how many such rows the global batch has.
+    parts: where pictures of several kinds stand in x one after another, each kind by the name of its source.
     """
 
     x: Tensor
@@ -33,6 +34,7 @@ class Images:
     everyone: Tensor | None = None
     synthetic: int = 0
     synthetic_total: int = 0
+    parts: Mapping[str, "Images"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "total", self.total or len(self.x))

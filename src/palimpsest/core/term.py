@@ -24,7 +24,7 @@ ADVICE = {
     IMAGES: "these inputs are already part-way to noise, and this target asks about clean pictures. "
     "Give the term a source of images: now.data, past.memory, past.dreams(...)",
     FEATURES: "these inputs are no features. Give the term a source of them: Featured(now.data, classifier), past.features(...)",
-    SUPPORTED: "these inputs stand beside no labelled pictures. Give the term Supported(now.without_labels, now.data)",
+    SUPPORTED: "these inputs stand beside no labelled pictures. Give the term Supported(now.without_labels, (now.data,))",
     CODES: "these inputs are no codes, which a generator of features makes features of. Give the term past.codes()",
 }
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import permutation
-from palimpsest.core.term import Phase, Source, Target, Term
+from palimpsest.core.term import SUPPORTED, Phase, Source, Target, Term
 from palimpsest.learning.options import SyntheticOptions
 from palimpsest.learning.past import Past
 from palimpsest.sources import Data, Mixed, counts_of, union
@@ -76,7 +76,7 @@ class Mixing:
         if not len(pictures):
             return phase
         refuse_leaks(pictures.labels, frozenset(past.classes))
-        self.check_counting([term for term in phase.terms if is_training_data(term.source)])
+        self.check_counting(phase.terms)
         return replace(phase, terms=tuple(self.term(term, past, pictures) for term in phase.terms))
 
     def term(self, term: Term, past: Past, pictures: Pictures) -> Term:
@@ -105,7 +105,13 @@ class Mixing:
         return replace(target, balance=balance.with_more(counts_of(pictures.labels)))
 
     def check_counting(self, terms: Sequence[Term]) -> None:
-        """Refuse to let synthetic pictures count for distillation alone where nothing is distilled."""
+        """Refuse synthetic pictures that would count nowhere."""
+        if any(SUPPORTED in term.source.gives for term in terms):
+            raise RequestError(
+                f"synthetic.source is {self.options.source}, and the strategy looks for neighbours among real pictures alone; choose "
+                "another than nncsl, or set synthetic.source to none."
+            )
+        terms = [term for term in terms if is_training_data(term.source)]
         kinds = {KINDS.get(type(term.target), "both") for term in terms}
         if terms and self.options.losses == "distillation" and not kinds & {"distillation", "both"}:
             raise RequestError(

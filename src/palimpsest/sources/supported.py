@@ -1,6 +1,6 @@
 """Pictures in two views beside labelled ones, among which their neighbours are looked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -12,19 +12,23 @@ from palimpsest.core.term import SUPPORTED, Source
 
 @dataclass(frozen=True)
 class Supported:
-    """Pictures without labels, each in the view of the logits and in a weaker one, and labelled pictures that support them.
+    """Pictures without labels, each in the view of the logits and in a weaker one, and all labelled pictures that support them.
 
-    Neighbours are looked for among all of the support, so that it is not for several processes, which have a part each.
+    They are one question, so that each row goes through the network once, whatever is asked about it: `targets.OnParts` takes
+    the rows that it is about. Neighbours are looked for among all of the support, so that it is not for several processes,
+    which have a part each.
     """
 
     queries: Source
-    support: Source
+    support: tuple[Source, ...]
+    name: ClassVar[str] = "supported"
     gives: ClassVar[frozenset[str]] = frozenset({SUPPORTED})
     alone: ClassVar[bool] = True
 
     @property
-    def name(self) -> str:
-        return f"{self.queries.name} beside {self.support.name}"
+    def sources(self) -> tuple[Source, ...]:
+        """Those that there is anything of."""
+        return tuple(source for source in (self.queries, *self.support) if source.exists)
 
     @property
     def real(self) -> int:
@@ -33,13 +37,16 @@ class Supported:
 
     @property
     def exists(self) -> bool:
-        return self.queries.exists and self.support.exists
+        return bool(self.sources)
 
     def draw(self, batch: Batch) -> Images:
-        """x: N pictures of one view, N of the other, M of the support.  y: the classes of the support, int64 (M,).
+        """x: N pictures of one view, N of the other, M of each support; each kind is a part."""
+        parts = {source.name: source.draw(batch).seen_by("logits") for source in self.sources if source != self.queries}
+        if self.queries.exists:
+            parts = {self.queries.name: both_views(self.queries.draw(batch))} | parts
+        return Images(torch.cat([part.x for part in parts.values()]), parts=parts)
 
-        total: N of the global batch.
-        """
-        queries, support = self.queries.draw(batch), self.support.draw(batch)
-        views = [queries.seen_by("logits").x, queries.seen_by(WEAK).x]
-        return Images(torch.cat([*views, support.seen_by("logits").x]), support.y, total=queries.total)
+
+def both_views(drawn: Images) -> Images:
+    """2N rows of N pictures: the view of the logits, and then the weaker one. total: N of the global batch."""
+    return replace(drawn, x=torch.cat([drawn.seen_by(head).x for head in ("logits", WEAK)]))

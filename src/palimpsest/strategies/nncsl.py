@@ -3,7 +3,7 @@
 from palimpsest.core.term import Phase, Term
 from palimpsest.sources import Supported
 from palimpsest.strategies import strategy
-from palimpsest.targets import Neighbours, TaughtNeighbours, label
+from palimpsest.targets import Neighbours, OnParts, TaughtNeighbours, label
 
 
 @strategy(keeps={"memory", "teacher"}, learners=("classifier",))
@@ -42,12 +42,13 @@ def nncsl(
     everything, classes = now.without_labels, tuple(dict.fromkeys(past.classes))
     near = Neighbours(now.classes, temperature, sharpening, me_max, smoothing)
     as_before = TaughtNeighbours(past.classifier.learner, classes, temperature, smoothing)
+    pictures = Supported(everything, (now.data, past.memory))
     return Phase(
         "classifier",
         [
-            Term(Supported(everything, now.data), near),
-            Term(Supported(everything, past.memory), as_before, distillation),
-            Term(now.data, label, labels * now.new),
-            Term(past.memory, label, labels * now.old),
+            Term(pictures, OnParts(near, (everything, now.data))),
+            Term(pictures, OnParts(as_before, (everything, past.memory)), distillation),
+            Term(pictures, OnParts(label, (now.data,)), labels * now.new),
+            Term(pictures, OnParts(label, (past.memory,)), labels * now.old),
         ],
     )

@@ -6,6 +6,7 @@ from palimpsest.targets.incremental import Margin, Sigmoids
 from palimpsest.targets.labels import Confident, Label, Soft, judged, label
 from palimpsest.targets.neighbours import Neighbours, TaughtNeighbours
 from palimpsest.targets.noise import TaughtNoise, true_noise
+from palimpsest.targets.parts import OnParts
 from palimpsest.targets.real import OnReal
 from palimpsest.targets.stages import Apart, Once, TaughtStages
 
@@ -17,6 +18,7 @@ __all__ = [
     "MadeFeatures",
     "Margin",
     "Neighbours",
+    "OnParts",
     "OnReal",
     "Once",
     "OwnLabel",
