@@ -10,7 +10,7 @@ from palimpsest.core.term import Phase
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.work import Descent, batches, seed_network
-from palimpsest.sources import Data, Mixed
+from palimpsest.sources import rows_in
 
 
 class Journal(Protocol):
@@ -47,10 +47,10 @@ def pictures_of(phase: Phase) -> int:
 def rows_of(phase: Phase, descent: Descent, machine: Machine) -> dict[str, int]:
     """Steps of a phase, and the rows of training data in them: real ones, and those that stand in for real ones."""
     found = {"steps": descent.steps, "real": 0, "synthetic": 0}
-    sources = {term.source for term in phase.present if isinstance(term.source, Data | Mixed)}
-    for batch in batches(descent, pictures_of(phase), (), machine, 0) if sources else ():
+    sources = {term.source for term in phase.present}
+    for batch in batches(descent, pictures_of(phase), (), machine, 0):
         for source in sources:
-            real, synthetic = source.counts(batch) if isinstance(source, Mixed) else (batch.size, 0)
+            real, synthetic = rows_in(source, batch)
             found["real"] += real
             found["synthetic"] += synthetic
     return found

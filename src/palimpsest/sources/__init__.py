@@ -1,6 +1,6 @@
 """Where inputs come from: real pictures, remembered ones, dreams, points on the way to dreams, pure noise."""
 
-from palimpsest.sources.combine import Part, counts_of, union
+from palimpsest.sources.combine import Part, counts_of, rows_in, union
 from palimpsest.sources.data import Data, Unlabelled
 from palimpsest.sources.dreams import Dreams, Halfway
 from palimpsest.sources.features import Codes, Featured, FeatureDreams
@@ -33,5 +33,6 @@ __all__ = [
     "Unlabelled",
     "counts_of",
     "nowhere",
+    "rows_in",
     "union",
 ]

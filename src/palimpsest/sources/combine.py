@@ -26,6 +26,14 @@ def counts_of(labels: Tensor) -> dict[int, int]:
     return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
 
 
+def rows_in(source: Source, batch: Batch) -> tuple[int, int]:
+    """Rows of training data that a source has in the global batch: real ones, and those that stand in for real ones.
+
+    A source that is made of others looks into them. What has no such rows, as replay of any kind, has no `counts`.
+    """
+    return source.counts(batch) if hasattr(source, "counts") else (0, 0)
+
+
 @dataclass(frozen=True)
 class Part:
     """A source of pictures that fills a part of each batch only: the rows between two shares of it, from 0 to 1."""
@@ -42,6 +50,10 @@ class Part:
     def real(self) -> int:
         """Real pictures of an epoch."""
         return getattr(self.source, "real", 0)
+
+    def counts(self, batch: Batch) -> tuple[int, int]:
+        """As the source's, of the part's rows."""
+        return rows_in(self.source, batch.part(self.first, self.last))
 
     @property
     def gives(self) -> frozenset[str]:

@@ -41,6 +41,10 @@ class Data:
         """Pictures of an epoch."""
         return len(self)
 
+    def counts(self, batch: Batch) -> tuple[int, int]:
+        """Rows of the global batch that are real, and synthetic."""
+        return batch.size, 0
+
     def draw(self, batch: Batch) -> Images:
         """The pictures at positions start ... start + size of an endless row of shuffled epochs."""
         rows = self.rows(batch)
@@ -83,6 +87,10 @@ class Unlabelled:
     def real(self) -> int:
         """As the data's."""
         return self.data.real
+
+    def counts(self, batch: Batch) -> tuple[int, int]:
+        """As the data's."""
+        return self.data.counts(batch)
 
     def draw(self, batch: Batch) -> Images:
         """As the data's, but for the labels."""

@@ -29,6 +29,10 @@ class Featured:
         """Pictures of an epoch."""
         return self.data.real
 
+    def counts(self, batch: Batch) -> tuple[int, int]:
+        """As the data's."""
+        return self.data.counts(batch)
+
     @property
     def exists(self) -> bool:
         return self.classifier is not None and self.data.exists

@@ -8,6 +8,7 @@ import torch
 from palimpsest.core.batch import Batch
 from palimpsest.core.images import WEAK, Images
 from palimpsest.core.term import SUPPORTED, Source
+from palimpsest.sources.combine import rows_in
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Supported:
     def real(self) -> int:
         """Real pictures of an epoch."""
         return getattr(self.queries, "real", 0)
+
+    def counts(self, batch: Batch) -> tuple[int, int]:
+        """Those of all sources; a picture in two views is one."""
+        real, synthetic = zip(*(rows_in(source, batch) for source in self.sources), strict=True)
+        return sum(real), sum(synthetic)
 
     @property
     def exists(self) -> bool:
