@@ -1,6 +1,7 @@
 """Augmentations: what they do, by hand and beside PIL, and that each row has its own numbers."""
 
 from functools import partial
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,10 +10,13 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
-from palimpsest.sources import Data
+from palimpsest.core.objective import pose
+from palimpsest.core.term import Term
+from palimpsest.sources import Data, Memory
 from palimpsest.sources import randaugment as ra
 from palimpsest.sources.augment import Augmentation
 from palimpsest.streams.pictures import Pictures
+from palimpsest.targets import label, true_noise
 
 WORDS = ["flip", "padded_crop 2", "resized_crop 0.5", "cutout 4", "randaugment 2 10"]
 
@@ -139,6 +143,39 @@ def test_each_head_has_its_own_view():
     assert drawn.views.keys() == {"noise", "logits"}
     assert not torch.equal(drawn.views["noise"], drawn.views["logits"])
     assert torch.equal(drawn.seen_by("logits").x, drawn.views["logits"])
+
+
+def bytes_of(count: int = 16) -> Pictures:
+    return Pictures((pictures(count) * 127 + 128).byte(), torch.zeros(count, dtype=torch.int64))
+
+
+VIEWS = (("noise", Augmentation(("resized_crop 0.5",))), ("logits", Augmentation(("flip", "randaugment 2 10"))))
+
+
+@pytest.mark.parametrize("source", [Data(bytes_of(), views=VIEWS), Memory((bytes_of(),), views=VIEWS)])
+def test_a_view_is_made_for_a_head_that_is_asked_alone_and_is_the_same_then(source):
+    """Bit for bit what its address says, whoever else is asked, before or after."""
+    drawn, other = source.draw(batch()), source.draw(batch())
+    assert not drawn.views.made and set(drawn.views) == {"noise", "logits"} and "features" not in drawn.views
+    seen = drawn.seen_by("logits").x
+    assert set(drawn.views.made) == {"logits"} and drawn.seen_by("logits").x is seen
+    expected = Augmentation(("flip", "randaugment 2 10"))(
+        drawn.x, 16, partial(batch().random, source.name, "view", "logits")
+    )
+    assert torch.equal(seen, expected)
+    assert torch.equal(other.seen_by("noise").x, drawn.seen_by("noise").x) and torch.equal(
+        other.seen_by("logits").x, seen
+    )
+
+
+def test_only_views_that_a_term_asks_for_are_made():
+    """A joint model's warm-up, in which the class does not count."""
+    source = Data(bytes_of(), views=VIEWS)
+    learner, kept = Mock(pose=lambda head, drawn, random: kept.append(drawn) or drawn.seen_by(head)), []
+    pose([Term(source, true_noise)], learner, batch())
+    assert set(kept[0].views.made) == {"noise"}
+    pose([Term(source, true_noise), Term(source, label)], learner, batch())
+    assert set(kept[-1].views.made) == {"noise", "logits"}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The two things that flow: images, and images part-way to noise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import TypeVar
@@ -9,6 +9,30 @@ import torch
 from torch import Tensor
 
 WEAK = "weak"  # a view that is changed less than that of the logits
+
+
+class Views(Mapping[str, Tensor]):
+    """Augmented views of the same pictures by head, each made when it is first looked at: a head that no term asks costs nothing.
+
+    makers: gives each view, the same whenever it is called.
+    """
+
+    def __init__(self, makers: Mapping[str, Callable[[], Tensor]]) -> None:
+        self.makers, self.made = makers, {}
+
+    def __getitem__(self, head: str) -> Tensor:
+        if head not in self.made:
+            self.made[head] = self.makers[head]()
+        return self.made[head]
+
+    def __contains__(self, head: object) -> bool:
+        return head in self.makers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.makers)
+
+    def __len__(self) -> int:
+        return len(self.makers)
 
 
 @dataclass(frozen=True)
@@ -47,7 +71,7 @@ class Images:
         """Those that stand in for nothing."""
         count, total = len(self) - self.synthetic, self.total - self.synthetic_total
         rest = {
-            "views": {head: view[:count] for head, view in self.views.items()},
+            "views": Views({head: lambda head=head: self.views[head][:count] for head in self.views}),
             "synthetic": 0,
             "synthetic_total": 0,
         }

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from palimpsest.core.errors import RequestError, unknown
+from palimpsest.core.images import Views
 from palimpsest.core.random import Random
 from palimpsest.sources.randaugment import LEVELS, apply_operations
 
@@ -167,6 +168,6 @@ def parse(words: str) -> Callable[[Tensor, int, Numbers], Tensor]:
     return partial(function, **{each.name: value for each, value in zip(ranges, whole, strict=True)})
 
 
-def views_of(x: Tensor, rows: int, views: Sequence[tuple[str, Augmentation]], numbers: Numbers) -> dict[str, Tensor]:
-    """A view of the same pictures for each head that has one."""
-    return {head: augmentation(x, rows, partial(numbers, head)) for head, augmentation in views}
+def views_of(x: Tensor, rows: int, views: Sequence[tuple[str, Augmentation]], numbers: Numbers) -> Views:
+    """A view of the same pictures for each head that has one; its numbers have the head in their address."""
+    return Views({head: partial(augmentation, x, rows, partial(numbers, head)) for head, augmentation in views})

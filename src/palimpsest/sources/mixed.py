@@ -1,6 +1,8 @@
 """Real pictures, and in a part of each batch synthetic ones of past classes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil
 from typing import ClassVar
 
@@ -9,7 +11,7 @@ from torch import Tensor
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RunError
-from palimpsest.core.images import Images
+from palimpsest.core.images import Images, Views
 from palimpsest.core.term import IMAGES, LABELS, TRUE_NOISE
 from palimpsest.sources.data import Data
 
@@ -83,12 +85,17 @@ class Mixed:
         return Images(
             torch.cat([part.x for part in parts]),
             torch.cat([part.y for part in parts]),
-            {head: torch.cat([part.seen_by(head).x for part in parts]) for head in {**real.views, **synthetic.views}},
+            Views({head: partial(seen_together, parts, head) for head in (*real.views, *synthetic.views)}),
             total=real.total + synthetic.total,
             everyone=None if real.everyone is None else torch.cat([part.everyone for part in parts]),
             synthetic=len(synthetic),
             synthetic_total=synthetic.total,
         )
+
+
+def seen_together(parts: Sequence[Images], head: str) -> Tensor:
+    """What a head is shown of all parts."""
+    return torch.cat([part.seen_by(head).x for part in parts])
 
 
 def refuse_leaks(labels: Tensor, past: frozenset[int]) -> None:
