@@ -60,9 +60,9 @@ class Random:
         """Standard normal float32 (rows, *shape)."""
         return self.mine(torch.randn(rows, *shape, generator=self.generator, device=self.generator.device))
 
-    def uniform(self, rows: int) -> Tensor:
-        """Uniform in [0, 1), float32 (rows,)."""
-        return self.mine(torch.rand(rows, generator=self.generator, device=self.generator.device))
+    def uniform(self, rows: int, *shape: int) -> Tensor:
+        """Uniform in [0, 1), float32 (rows, *shape)."""
+        return self.mine(torch.rand(rows, *shape, generator=self.generator, device=self.generator.device))
 
     def integers(self, high: int, rows: int) -> Tensor:
         """Uniform in {0, ..., high − 1}, int64 (rows,)."""
@@ -86,9 +86,9 @@ class Together:
         """Standard normal float32 (rows, *shape), `rows` being those of all batches."""
         return torch.cat([one.normal(rows // len(self.each), *shape) for one in self.each])
 
-    def uniform(self, rows: int) -> Tensor:
-        """Uniform in [0, 1), float32 (rows,)."""
-        return torch.cat([one.uniform(rows // len(self.each)) for one in self.each])
+    def uniform(self, rows: int, *shape: int) -> Tensor:
+        """Uniform in [0, 1), float32 (rows, *shape)."""
+        return torch.cat([one.uniform(rows // len(self.each), *shape) for one in self.each])
 
     def integers(self, high: int, rows: int) -> Tensor:
         """Uniform in {0, ..., high − 1}, int64 (rows,)."""

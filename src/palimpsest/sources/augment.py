@@ -57,17 +57,14 @@ def resized_crop(x: Tensor, rows: int, numbers: Numbers, *, least: float) -> Ten
 
     As torchvision's RandomResizedCrop: of ten tries the first that fits counts, and where none does the whole picture.
     """
-    draw = [
-        numbers("resized crop", axis, number).uniform(rows) for axis in ("area", "aspect") for number in range(TRIES)
-    ]
-    area, aspect = (torch.stack(part) for part in (draw[:TRIES], draw[TRIES:]))
+    area, aspect, place = numbers("resized crop").uniform(rows, 2 * TRIES + 2).T.split((TRIES, TRIES, 2))
     area, aspect = least + (1 - least) * area, ((2 * aspect - 1) * ASPECT).exp()
     wide, high = (area * aspect).sqrt(), (area / aspect).sqrt()
     fits = (wide <= 1) & (high <= 1)
     first = fits.to(torch.uint8).argmax(0, keepdim=True)
     some = fits.any(0)
     wide, high = (torch.where(some, each.gather(0, first)[0], 1.0) for each in (wide, high))
-    right, down = ((2 * numbers("resized crop", "place", axis).uniform(rows) - 1) for axis in ("right", "down"))
+    right, down = 2 * place - 1
     return warped(x, wide, high, (1 - wide) * right, (1 - high) * down)
 
 
