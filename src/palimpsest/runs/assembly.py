@@ -47,7 +47,10 @@ Given = tuple[Denoiser, Pipeline]  # a model that is taught on, and what it is s
 
 @dataclass(frozen=True)
 class Assembly:
-    """An experiment, and the things that it describes. step_bytes: that a step takes at the least."""
+    """An experiment, and the things that it describes.
+
+    step_bytes: that a step takes at the least.  doubts: sentences about what is hardly meant.
+    """
 
     experiment: Experiment
     machine: Machine
@@ -56,6 +59,7 @@ class Assembly:
     progress: Progress
     pipeline: Pipeline
     step_bytes: int = 0
+    doubts: tuple[str, ...] = ()
 
     @property
     def remembers(self) -> tuple[str, ...]:
@@ -99,9 +103,9 @@ def assemble(
     own_views = tuple((head, view) for head, view in views.items() if head != STRONG)
     past = replace(past, classes=stream.before, remembered=replace(past.remembered, views=own_views))
     progress = Progress(learners, past, machine, beside="classifier" if beside else "")
-    rehearse(plan, progress, past)
+    doubts = rehearse(plan, progress, past)
     pipeline = given[1] if given else new_pipeline(experiment)
-    return Assembly(experiment, machine, stream, plan, progress, pipeline, step_bytes)
+    return Assembly(experiment, machine, stream, plan, progress, pipeline, step_bytes, doubts)
 
 
 def prepared(stream: Stream | None, experiment: Experiment, given: Given | None, device: torch.device) -> Stream:

@@ -9,6 +9,7 @@ from torch import nn
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import megabytes
+from palimpsest.core.images import WEAK
 from palimpsest.core.term import Term
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.learning.devices import Machine
@@ -18,9 +19,10 @@ from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.remembering import classifier_of
 from palimpsest.runs.config import Experiment
-from palimpsest.sources import Part, Pool
+from palimpsest.sources import Data, Part, Pool, Supported, Unlabelled
 from palimpsest.sources.augment import Augmentation
 from palimpsest.streams.stream import Stream
+from palimpsest.targets import Confident, Neighbours
 
 
 def check_memory(plan: Plan, progress: Progress, past: Past) -> None:
@@ -105,3 +107,26 @@ def check_rows(term: Term, batch: Batch) -> None:
             f"{term.name}: of a batch of {batch.size}, its share of {source.last - source.first:.3g} is no row at all; raise "
             "training.batch."
         )
+
+
+INSIDE = ((Supported, "queries"), (Part, "source"), (Unlabelled, "data"))
+
+
+def doubt_of_views(term: Term) -> str:
+    """What to say of a term that compares two views of a picture where both are the same; "" where there is nothing to say."""
+    source, target = term.source, getattr(term.target, "target", term.target)
+    for wrapper, name in INSIDE:
+        source = getattr(source, name) if isinstance(source, wrapper) else source
+    if not (isinstance(target, Confident | Neighbours) and isinstance(source, Data) and shows_twice_the_same(source)):
+        return ""
+    key = "strong" if WEAK in dict(source.views) else "logits"
+    return (
+        f"{term.name} compares two views of a picture, and no augmentation makes one differ from the other, so that there is nothing "
+        f'to learn from it; set augmentation.{key}, for instance to ["flip", "padded_crop 1"]'
+    )
+
+
+def shows_twice_the_same(data: Data) -> bool:
+    """Whether the view of the logits and the weaker one are the same; a view without an augmentation is that of all heads."""
+    strong, weak = (dict(data.views).get(head) for head in ("logits", WEAK))
+    return strong is weak is None or not any(data.flip if view is None else view.words for view in (strong, weak))

@@ -11,29 +11,34 @@ from palimpsest.learning.past import Past
 from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.teacher import Teacher
-from palimpsest.runs.checks import check_alone, check_memory, check_quota, check_rows
+from palimpsest.runs.checks import check_alone, check_memory, check_quota, check_rows, doubt_of_views
 from palimpsest.sources.ahead import chunk_steps
 from palimpsest.streams.stream import Task
 
 
-def rehearse(plan: Plan, progress: Progress, past: Past) -> None:
-    """Ask for the phases of the first two tasks and of the last, between which lie the smallest shares of old and new classes."""
+def rehearse(plan: Plan, progress: Progress, past: Past) -> tuple[str, ...]:
+    """Ask for the phases of the first two tasks and of the last, between which lie the smallest shares of old and new classes.
+
+    Gives sentences about what is not wrong and hardly meant.
+    """
     tasks = plan.stream.tasks
     teachers = {name: Teacher(learner) for name, learner in progress.learners.items()}
     later = replace(past.unseeing, teachers=teachers).with_everything([tasks[0].told])
     if "memory" in past.keeps:
         check_memory(plan, progress, past)
         later = replace(later, remembered=past.keeping.after(past.remembered, tasks[0].told, ("rehearsal",)))
-    rehearse_task(plan, progress, past, tasks[0], teachers)
+    doubts = rehearse_task(plan, progress, past, tasks[0], teachers)
     for number in sorted({min(1, len(tasks) - 1), len(tasks) - 1}):
         before = tasks[:number] or tasks
         classes = tuple(each for task in before for each in task.classes)
         behind = replace(later, count=past.count + len(before), classes=past.classes + classes)
-        rehearse_task(plan, progress, behind, tasks[number], teachers)
+        doubts += rehearse_task(plan, progress, behind, tasks[number], teachers)
+    return tuple(dict.fromkeys(doubts))
 
 
-def rehearse_task(plan: Plan, progress: Progress, past: Past, task: Task, teachers: Mapping[str, Teacher]) -> None:
-    """Refuse what is wrong about the phases of a task with this past."""
+def rehearse_task(plan: Plan, progress: Progress, past: Past, task: Task, teachers: Mapping[str, Teacher]) -> list[str]:
+    """Refuse what is wrong about the phases of a task with this past, and say what is doubtful."""
+    doubts: list[str] = []
     now, machine = open_task(plan, replace(progress, past=past), task), progress.machine
     for course in plan.courses:
         for phase in rehearsed(course.phases(now, past), teachers, now.k):
@@ -45,7 +50,9 @@ def rehearse_task(plan: Plan, progress: Progress, past: Past, task: Task, teache
                 check_rows(term, batch)
                 check_quota(term, machine)
                 chunk_steps(term.source, batch)  # refuses what does not fit into memory
+                doubts.append(doubt_of_views(term))
     now.close()
+    return [doubt for doubt in doubts if doubt]
 
 
 def rehearsed(made: Phase | Generator, teachers: Mapping[str, Teacher], k: int) -> Iterator[Phase]:

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from palimpsest.core.errors import Interrupted, RequestError
-from palimpsest.core.files import megabytes
 from palimpsest.core.stopping import stoppable
 from palimpsest.core.term import Strategy
 from palimpsest.learning.continual import continual
@@ -22,6 +21,7 @@ from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.checkpoint import read
 from palimpsest.runs.config import as_settings, resolve, to_toml
 from palimpsest.runs.display import Display
+from palimpsest.runs.doubts import doubts_of
 from palimpsest.runs.environment import describe_environment
 from palimpsest.runs.folder import RunFolder, open_folder
 from palimpsest.runs.identity import completed, difference, identity
@@ -220,15 +220,8 @@ def work(folder: RunFolder, assembly: Assembly, measurer: Measurer, display: Dis
         recorder = Recorder(folder, assembly, measurer, display, tracker, stop)
         recorder.tasks, recorder.replayed.list = known.get("results", []), known.get("replayed", [])
         recorder.write("start", **describe_environment(assembly.machine))
-        if assembly.stream.skipped:
-            recorder.warn(f"{assembly.stream.skipped} bad pictures were left out")
-        if measurer.yardstick.doubt and not known:
-            recorder.warn(measurer.yardstick.doubt)
-        if assembly.step_bytes > assembly.machine.memory / 2 and not known:
-            recorder.warn(
-                f"a step takes {megabytes(assembly.step_bytes)} at the least, of {megabytes(assembly.machine.memory)} that there are; lower "
-                "training.batch where it gets slow or fails"
-            )
+        for sentence in doubts_of(assembly, measurer, bool(known)):
+            recorder.warn(sentence)
         try:
             continual(assembly.plan, assembly.progress, recorder)
         except Interrupted as error:
