@@ -1,15 +1,29 @@
 """The joint model: as large as published, one body for both heads."""
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images, Noised
 from palimpsest.core.random import Random, generator
-from palimpsest.models.joint import Joint, build_joint, encoder_maps, feature_width, features, save_head, with_head
+from palimpsest.diffusion.denoiser import Denoiser
+from palimpsest.diffusion.options import DiffusionOptions
+from palimpsest.diffusion.process import make_process
+from palimpsest.models.joint import (
+    Joint,
+    build_joint,
+    encoder_maps,
+    feature_width,
+    features,
+    make_classifying,
+    save_head,
+    with_head,
+)
 from palimpsest.models.options import JointOptions, UNetOptions
 from palimpsest.models.unet import build_unet, parameter_count
-from tests.tiny import same, tiny_denoiser
+from tests.tiny import DENOISER, SHAPE, same, tiny_denoiser
 
 # 2411.08224's published code: U-Net with its encoder and middle, head for 10 classes; by section 1.2 of the reference.
 CIFAR = {"block_out_channels": (128, 256, 256, 256), "attention": (1, 2), "width": 3712, "head": 1024}
@@ -41,13 +55,16 @@ def a_joint_model(seed: int = 0, **options) -> Joint:
 )
 def test_the_published_networks_have_the_published_sizes(net, size, millions, encoder, head):
     network = published(net, size)
+    body = Mock(network=network, shape=(3, size, size))
     assert parameter_count(network) / 1e6 == pytest.approx(millions, abs=0.005)
     half = [network.conv_in, network.time_embedding, *network.down_blocks, network.mid_block]
     assert sum(map(parameter_count, half)) / 1e6 == pytest.approx(encoder, abs=0.005)
     assert feature_width(network) == net["width"]
     for classes, count in head.items():
-        heads = (net["width"] + 1) * net["head"] + (net["head"] + 1) * classes
-        assert heads / 1e6 == pytest.approx(count, abs=0.005)
+        with torch.device("meta"):
+            made = make_classifying(JointOptions(head_width=net["head"]), body, classes)
+        assert (made[0].in_features, made[-1].out_features) == (net["width"], classes)
+        assert parameter_count(made) / 1e6 == pytest.approx(count, abs=0.005)
 
 
 def test_the_head_is_what_the_paper_has():
@@ -57,8 +74,22 @@ def test_the_head_is_what_the_paper_has():
     assert joint.classify[1].negative_slope == 0.2 and joint.classify[3].out_features == 3
 
 
-def test_the_encoder_alone_gives_what_the_whole_network_has_on_its_way_bit_for_bit():
-    joint = a_joint_model()
+WITH_ATTENTION = UNetOptions(
+    block_out_channels=(8, 8),
+    norm_num_groups=4,
+    layers_per_block=2,
+    down_block_types=("AttnDownBlock2D", "DownBlock2D"),
+    attention_head_dim=4,
+    resnet_time_scale_shift="scale_shift",
+)
+
+
+@pytest.mark.parametrize(
+    "options", [UNetOptions(**DENOISER), WITH_ATTENTION], ids=["default", "attention first, scale and shift"]
+)
+def test_the_encoder_alone_gives_what_the_whole_network_has_on_its_way_bit_for_bit(options):
+    denoiser = Denoiser(build_unet(options, SHAPE), make_process(DiffusionOptions(steps=100)), SHAPE)
+    joint = build_joint(denoiser, TINY, ["a", "b", "c"], 0).eval()
     x, t = torch.randn(4, 1, 8, 8), torch.zeros(4, dtype=torch.int64)
     seen = []
     hooks = [joint.network.conv_in.register_forward_hook(lambda module, given, made: seen.append(made))]

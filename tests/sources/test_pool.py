@@ -90,10 +90,21 @@ def test_a_class_that_never_appears_ends_in_a_warning_and_not_in_a_loop():
 
 
 def test_a_masked_labeller_chooses_among_the_wanted_classes():
-    pool = a_pool(count=4, masked=True)
-    fill(pool, progress_with(16), (0, 1, "global"), lambda each: None)
-    assert pool.kept.opinions[:, [1, 3]].abs().max() == 0
-    assert pool.kept.drawn == int(pool.kept.accepted.sum()) or pool.kept.accepted.max() == 4
+    """What is left of its opinion is brought back to a sum of 1; no dream is thrown away but where its class is full."""
+    pool, free = a_pool(count=4, masked=True), a_pool(count=4)
+    for each in (pool, free):
+        each.labeller.classify[-1].bias.data = torch.tensor(
+            [0.0, 3.0, 0.0, 0.0]
+        )  # mostly of a class that is not wanted
+    random = [Batch(16, 0, (0, 1, "global")).random("dreams") for _ in range(2)]
+    (x, opinions), (same, others) = (each.dream(one, 16) for each, one in zip((pool, free), random, strict=True))
+    assert torch.equal(x, same) and (others.argmax(-1) == 1).all() and opinions[:, [1, 3]].max() == 0
+    wanted = others[:, [0, 2]]
+    torch.testing.assert_close(opinions[:, [0, 2]], wanted / wanted.sum(-1, keepdim=True))
+    pool.take_in(x, opinions), free.take_in(x, others)
+    of_each = opinions.argmax(-1).bincount(minlength=4)[[0, 2]]
+    assert pool.kept.accepted.tolist() == of_each.clamp(max=4).tolist() and of_each.sum() == 16
+    assert free.kept.accepted.tolist() == [0, 0]
 
 
 def test_filling_goes_on_where_it_was_interrupted():

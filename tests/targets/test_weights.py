@@ -48,13 +48,13 @@ PIXELS = torch.tensor([[0, 255, 255, 0], [255, 0, 255, 255], [51, 102, 153, 204]
 LABELS = torch.tensor([0, 1, 2])
 
 
-def the_term() -> Term:
-    return Term(Data(Pictures(PIXELS.view(3, 1, 2, 2), LABELS)), Half())
+def the_term(pixels: torch.Tensor = PIXELS) -> Term:
+    return Term(Data(Pictures(pixels.view(3, 1, 2, 2), LABELS)), Half())
 
 
-def by_hand() -> torch.Tensor:
+def by_hand(pixels: torch.Tensor = PIXELS) -> torch.Tensor:
     """The gradient of each picture, (3, 4)."""
-    x = PIXELS.float() / 127.5 - 1
+    x = pixels.float() / 127.5 - 1
     return (x @ Linear().w.detach() - LABELS)[:, None] * x
 
 
@@ -83,11 +83,21 @@ def test_the_rank_one_fisher_information_of_a_linear_model():
 
 
 def test_where_all_gradients_are_parallel_rank_one_is_the_whole_fisher_information():
-    """g_i = a_i v: E[g gᵀ] = E[a²] v vᵀ, which is c μ μᵀ."""
-    v, a = torch.tensor([1.0, 2.0, -1.0, 0.5]), torch.tensor([1.0, 2.0, 4.0])
-    mean = a.mean() * v
-    constant = (a[:, None] * v @ mean).square().mean() / (mean @ mean) ** 2
-    torch.testing.assert_close(constant * torch.outer(mean, mean), a.square().mean() * torch.outer(v, v))
+    """Of a picture and of its negative, gradients lie on one line: E[g gᵀ] is c μ μᵀ, and its diagonal that of the diagonal one."""
+    picture = PIXELS[2]
+    pixels = torch.stack([picture, 255 - picture, 255 - picture])
+    learner, g = Linear(), by_hand(pixels)
+    whole = g.T @ g / 3
+    found = rank_one(learner, the_term(pixels), 3, (0, 1))
+    mean = found.mean["w"]
+    torch.testing.assert_close(found.constant * torch.outer(mean, mean), whole)
+    torch.testing.assert_close(diagonal(learner, the_term(pixels), 3, (0, 1)).fisher["w"], whole.diagonal())
+    step = torch.tensor([1.0, -1.0, 0.5, 2.0])
+    assert found.penalty({"w": learner.w + step}).item() == pytest.approx(0.5 * (step @ whole @ step).item(), rel=1e-4)
+    other = rank_one(learner, the_term(), 3, (0, 1))
+    assert not torch.allclose(
+        other.constant * torch.outer(other.mean["w"], other.mean["w"]), by_hand().T @ by_hand() / 3, rtol=0.1
+    ), "which others are not"
 
 
 def vector(*values: float) -> dict[str, torch.Tensor]:
