@@ -5,10 +5,17 @@ import json
 import pytest
 
 import palimpsest
+from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.learning.continual import open_task
+from palimpsest.learning.now import Now
+from palimpsest.learning.past import Past
 from palimpsest.runs.assembly import assemble
 from palimpsest.runs.config import resolve
+from palimpsest.sources import Unlabelled
+from palimpsest.strategies.catalog import load
+from tests.learning.phases import of_class, phases_of, weights_of
+from tests.learning.test_jdcl import a_joint_model
 from tests.learning.test_jdcl_runs import HEAD, learnt, train
 from tests.tiny import QUIET, interrupted_after, same, tiny
 
@@ -33,6 +40,24 @@ def test_with_few_labels_the_local_phase_learns_from_all_pictures(tmp_path):
     again = palimpsest.resume(tmp_path / "again", display=QUIET)
     assert same(learnt(run), learnt(again))
     assert run.results["cost"]["student_passes"] == again.results["cost"]["student_passes"]
+
+
+@pytest.mark.parametrize(("ratio", "few", "many"), [(7.0, 32, 224), (3.0, 64, 192)], ids=["published", "another"])
+@pytest.mark.parametrize("k", [1, 3])
+def test_weights_and_rows_by_hand(k, ratio, few, many):
+    """1, α, α in every task, and 1/(1 + ratio) of a batch of 256 with a label: 32 and 224 as published (reference, 1.8)."""
+    everything = Unlabelled(of_class(3, 300, name="unlabelled"))
+    learners = {"joint": a_joint_model()}
+    now = Now(k, (3,), of_class(3, 20), "joint", learners, lambda name: a_joint_model(9), everything)
+    past = Past(frozenset({"teacher", "average"}), "joint", ("joint",))
+    (local,) = phases_of(load("jdcl")(now, past, alpha=0.02, ratio=ratio))
+    expected = {"unlabelled × true_noise": 1, "data × label": 0.02, "unlabelled × confident": 0.02}
+    assert weights_of(local) == expected
+    batch = Batch(256, 0, (0, k, "local 0", 0))
+    rows = {term.name: term.source.draw(batch) for term in local.present}
+    assert {name: drawn.total for name, drawn in rows.items()} == dict(zip(expected, (many, few, many), strict=True))
+    assert all(len(drawn) == drawn.total for drawn in rows.values())
+    assert {name for name, drawn in rows.items() if drawn.y is not None} == {"data × label"}
 
 
 def test_dreams_are_seen_as_pictures_are_whose_classes_are_all_known():

@@ -9,9 +9,8 @@ from palimpsest.learning.past import Past
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.models.joint import Joint, build_joint
 from palimpsest.models.options import JointOptions
-from palimpsest.sources import Data
 from palimpsest.strategies.catalog import load
-from palimpsest.streams.pictures import Pictures
+from tests.learning.phases import of_class, phases_of, weights_of
 from tests.tiny import tiny_denoiser
 
 
@@ -21,23 +20,11 @@ def a_joint_model(seed: int = 0, **options) -> Joint:
 
 def phases(past_teacher: Teacher, body: str = "shared", **options) -> list:
     """The phases of a second task, of one new class after three old ones."""
-    data = Data(Pictures(torch.zeros(8, 1, 8, 8, dtype=torch.uint8), torch.full((8,), 3)))
     learners = {"joint": a_joint_model(body=body)}
-    now = Now(2, (3,), data, "joint", learners, lambda name: a_joint_model(9))
+    now = Now(2, (3,), of_class(3), "joint", learners, lambda name: a_joint_model(9))
     keeps = frozenset({"teacher", "average"})
     past = Past(keeps, "joint", ("joint",), teachers={"joint": past_teacher}, classes=(0, 1, 2), count=1)
-    made = load("jdcl")(now, past, teacher_steps=2, **options)
-    found, left = [], None
-    while True:
-        try:
-            found.append(made.send(left))
-        except StopIteration:
-            return found
-        left = frozen(a_joint_model(5))
-
-
-def weights_of(phase) -> dict[str, float]:
-    return {term.name: term.weight for term in phase.present}
+    return phases_of(load("jdcl")(now, past, teacher_steps=2, **options), frozen(a_joint_model(5)))
 
 
 def test_the_weights_of_the_published_code():
