@@ -11,7 +11,8 @@ from palimpsest.models.feature_gan import build_feature_gan
 from palimpsest.models.options import FeatureGANOptions
 from palimpsest.runs.models import open_learners
 from palimpsest.sources import Codes
-from palimpsest.targets import MadeFeatures, TaughtFeatures
+from palimpsest.targets import MadeFeatures, OwnLoss, TaughtFeatures
+from tests.learning.test_peers import phases
 from tests.tiny import QUIET, SHAPE, interrupted_after, same, tiny
 
 OPTIONS = FeatureGANOptions(codes=4, hidden=8)
@@ -40,6 +41,27 @@ def test_the_critics_loss_by_hand():
     expected = false - true + 10 * learner.penalty(e * asked.x + (1 - e) * made, asked.y)
     torch.testing.assert_close(learner({"critic": asked})["critic"], expected)
     assert ((e >= 0) & (e < 1)).all() and (made > 0).all()
+
+
+def test_the_generators_loss_by_hand():
+    """−D(G(z, y)): it is to make what the critic takes for real."""
+    learner = gan()
+    asked = learner.pose("generator", real(), Random(generator("gan")))
+    one_hot = torch.nn.functional.one_hot(asked.y, 2).float()
+    made = learner.generator(torch.cat([asked.views["codes"], one_hot], 1))
+    expected = -learner.critic(torch.cat([made, one_hot], 1))[:, 0]
+    said = learner({"generator": asked})["generator"]
+    torch.testing.assert_close(said, expected)
+    target = OwnLoss("generator")
+    assert torch.equal(target.distance(said, target.answer(asked), asked), said) and said.abs().min() > 0
+
+
+@pytest.mark.parametrize(("k", "weights"), [(1, [1]), (4, [0.25, 0.75, 6, 1.5])])
+def test_weights_by_hand(k, weights):
+    """1/k, 1 − 1/k, λ (k − 1) with λ = 2; a (k − 1) with a = 0.5. What weighs nothing is absent in the first task."""
+    classifier, generator = phases("gfr", k, distillation=2.0, alignment=0.5)
+    assert [term.weight for term in (*classifier.present, *generator.present[2:])] == weights
+    assert [term.weight for term in generator.present[:2]] == [1, 1]
 
 
 def test_the_penalty_is_of_the_critics_slope():
