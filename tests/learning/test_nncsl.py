@@ -58,3 +58,14 @@ def test_synthetic_pictures_are_refused_for_they_would_count_nowhere(tmp_path):
 
 def test_its_buffer_has_as_many_of_each_class():
     assert assemble(resolve(tiny(), "nncsl")).progress.past.keeping.selection == "random"
+
+
+def test_in_a_round_the_labels_of_the_buffer_are_all_that_there_is(tmp_path):
+    """Four of them in each of five steps."""
+    stream = {"name": "digits", "tasks": [[0, 1]], "labels": 4, "rounds": 1}
+    tables = tiny(stream=stream, classifier={"training": {"steps": 5, "batch": 8}})
+    run = palimpsest.train(tables, strategy="nncsl", memory_size=4, out=tmp_path / "run", display=QUIET)
+    told = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    assert [set(each["losses"]) for each in told if each["event"] == "step"][-1] == {"supported × label of memory"}
+    assert run.results["cost"]["student_passes"] == 3 * 5 * (24 + 4)
+    assert [task["seen"]["real"] for task in run.results["tasks"]] == [5 * (8 + 8), 0]
