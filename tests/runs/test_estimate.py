@@ -4,7 +4,7 @@ import pytest
 
 import palimpsest
 from palimpsest.core.files import megabytes
-from tests.tiny import tiny
+from tests.tiny import QUIET, tiny
 
 
 def cells(table) -> dict[str, str]:
@@ -24,3 +24,14 @@ def test_whatever_is_trained_is_estimated(strategy):
     options = {"jdcl": {"per_class": 4, "teacher_steps": 2}, "guide": {"teacher_steps": 2, "guided_steps": 2}}
     found = palimpsest.estimate(tiny(training={"steps": 4}), strategy=strategy, **options.get(strategy, {}))
     assert found.steps > 0 and found.flops > 0
+
+
+@pytest.mark.parametrize("steps", [2, 50])
+def test_dreams_are_counted_by_their_steps_and_looked_at_once(steps, tmp_path):
+    """A fixed number of dreams: what is estimated is what is spent, though only a few steps of a dream are tried."""
+    tables = tiny(training={"steps": 6}, engine={"dream_batch": 8})
+    options = {"strategy": "jdcl", "per_class": 4, "teacher_steps": steps, "most": 1.0}
+    found = palimpsest.estimate(tables, **options)
+    cost = palimpsest.train(tables, out=tmp_path / "run", display=QUIET, **options).results["cost"]
+    assert found.student_passes == pytest.approx(cost["student_passes"], abs=1)  # written down as whole pictures
+    assert found.teacher_passes == pytest.approx(cost["teacher_passes"], abs=1)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import nn
@@ -11,7 +11,7 @@ from palimpsest.core.batch import Batch
 from palimpsest.core.term import Phase
 from palimpsest.learning.continual import learn, open_task
 from palimpsest.learning.plan import Plan
-from palimpsest.learning.progress import Progress
+from palimpsest.learning.progress import Progress, taken
 from palimpsest.sources import Pool
 from palimpsest.sources.ahead import ahead_bytes, chunk_steps
 from palimpsest.streams.stream import Task
@@ -110,20 +110,32 @@ class Probe:
         done.teacher_passes = (spending.teacher_passes - before.teacher_passes) / done.taken
 
     def begin_dreams(self, pool: Pool) -> None:
-        """Time a batch of dreams, of few steps; at the least so many are dreamt as are wanted."""
+        """Time a batch of dreams, of few steps, and the look at them apart, for it is taken once however many steps there are."""
         rows, short = self.progress.machine.ahead.rows or pool.wanted, min(FEW, pool.sampler.steps)
-        batches, ratio = math.ceil(pool.wanted / rows), pool.sampler.steps / short
+        batches, ratio = math.ceil(pool.wanted / rows), pool.sampler.steps / short  # at the least so many are dreamt
         done = Stretch(
             self.progress.training, self.progress.is_beside, batches, chunk=ENOUGH, learns=False, every=pool.every
         )
         self.dreams.append(done)
-        began, before = time.perf_counter(), sum(teacher.passes for teacher in self.progress.teachers)
+        done.times += [0.0, 0.0]
         if self.timed:
             numbers = self.progress.machine.random("probe", pool.name)
-            replace(pool, sampler=replace(pool.sampler, steps=short)).dream(numbers, rows)
-            self.progress.machine.synchronize()
-        done.times += [0.0, (time.perf_counter() - began) * ratio]
-        done.teacher_passes = (sum(teacher.passes for teacher in self.progress.teachers) - before) * ratio
+            few, x = (
+                replace(pool, sampler=replace(pool.sampler, steps=short)),
+                numbers.normal(rows, *pool.dreamer.shape),
+            )
+            seconds, passes = self.cost_of(lambda: few.dream(numbers, rows))
+            look_seconds, look_passes = self.cost_of(lambda: pool.look(x))
+            done.times[1] = max(seconds - look_seconds, 0.0) * ratio + look_seconds
+            done.teacher_passes = (passes - look_passes) * ratio + look_passes
+
+    def cost_of(self, asking: Callable[[], object]) -> tuple[float, float]:
+        """Seconds and passes of asking teachers something; the passes are of no phase, and taken out of the count."""
+        taken(self.progress.teachers)
+        began = time.perf_counter()
+        asking()
+        self.progress.machine.synchronize()
+        return time.perf_counter() - began, taken(self.progress.teachers)
 
     def after_dreams(self, pool: Pool) -> None: ...
 

@@ -97,8 +97,13 @@ class Pool:
     def dream(self, random: Numbers, rows: int) -> tuple[Tensor, Tensor]:
         """New pictures (B, C, H, W) in [−1, 1], and the labeller's probabilities (B, classes). rows: of all processes."""
         x = self.sampler(self.dreamer, random.normal(rows, *self.dreamer.shape), random, total=rows).clamp(-1, 1)
+        return x, self.look(x)
+
+    @torch.no_grad()
+    def look(self, x: Tensor) -> Tensor:
+        """The labeller's probabilities (B, classes) of pictures x (B, C, H, W) in [−1, 1]."""
         logits = self.labeller.logits(x)
-        return x, (only(logits, self.classes) if self.masked else logits).softmax(-1)
+        return (only(logits, self.classes) if self.masked else logits).softmax(-1)
 
     def take_in(self, x: Tensor, opinions: Tensor) -> None:
         """Keep what is wanted of dreams (B, C, H, W), in their order."""
