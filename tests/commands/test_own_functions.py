@@ -13,6 +13,7 @@ from tests.tiny import interrupted_after, weights
 STRATEGIES = '''
 import palimpsest
 from palimpsest import Phase, Term
+from palimpsest.targets import label, true_noise
 
 @palimpsest.strategy(keeps={"teacher"})
 def half_noise(now, past, *, strength: float = 1.0, note: str = ""):
@@ -30,6 +31,12 @@ def clashing(now, past, *, seed: int = 0):
 @palimpsest.strategy()
 def finetune(now, past):
     return Phase("denoiser", [Term(now.data, now.truth)])
+
+@palimpsest.strategy(keeps={"teacher"}, learners=("conditional_denoiser", "classifier"))
+def towards_nothing(now, past):
+    near = past.border(2, "ddim", 1.0, now.learners["classifier"], (99,), 1)
+    yield Phase("conditional_denoiser", [Term(now.data, true_noise)])
+    yield Phase("classifier", [Term(now.data, label), Term(near, label)])
 
 other_name = half_noise
 undeclared = print
@@ -116,9 +123,10 @@ def test_resume_refuses_other_options_and_a_strategy_that_is_gone(run, own, cut)
         ("own.py:clashing", "option seed of strategy clashing is called like an option of `palimpsest train`"),
         ("own.py:finetune", "a strategy of that name is included; call it otherwise"),
         ("own.py:other_name", "is the function half_noise; ask for it by that name"),
+        ("own.py:towards_nothing", "guidance towards class 99 was asked of a classifier that knows the classes 0, 1"),
     ],
 )
-def test_what_is_no_strategy_is_refused(reference, sentence, run, own):
+def test_what_cannot_be_a_strategy_is_refused(reference, sentence, run, own):
     code, _, error = run("train", "--strategy", reference)
     assert code == 2 and sentence in error and len(error.splitlines()) == 1
     assert not (own / "runs").exists()

@@ -134,5 +134,10 @@ def test_what_cannot_guide_is_refused():
         RequestError, match="guidance towards class 7 was asked of a classifier that knows the classes 0, 1, 2, 3"
     ):
         ByClassifier(Small(), others=(1, 7))
+    for known in ((9,), (-1, 0)):  # towards the pictures' own class, too
+        with pytest.raises(RequestError, match=f"guidance towards class {known[0]} was asked of a classifier"):
+            ByClassifier(Small(), known=known, others=None)
+    with pytest.raises(RequestError, match="none was named"):
+        ByClassifier(Small(), others=())
     with pytest.raises(RequestError, match="the scale of guidance is -1"):
         ByClassifier(Small(), -1.0)

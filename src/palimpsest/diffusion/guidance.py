@@ -2,6 +2,7 @@
 the denoiser itself, asked with and without a class (Ho, Salimans 2022, arXiv 2207.12598)."""
 
 import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -33,8 +34,9 @@ def guided(noise_of: NoiseOf, process: Process, guide: "ByClassifier", y: Tensor
     """ε − s √(1 − ᾱ_t) ∇_{x_t} ln p, in place of ε.
 
     p is of x_t itself, or of the clean picture x̂₀ that ε promises, clamped to [−clip, clip] as in sampling; the gradient then
-    goes back through the denoiser. Where hardly any picture is left (√ᾱ_t ≤ 0.02) nothing is bent: the clean picture that is
-    promised there is noise, times 1/√ᾱ_t, and so is the gradient.
+    goes back through the denoiser, and is 0 for pixels that were clamped. Where hardly any picture is left (√ᾱ_t ≤ 0.02: with
+    linear noise levels those above about 850 to 880 of 1000) nothing is bent: the clean picture that is promised there is noise,
+    times 1/√ᾱ_t, and so is the gradient. Neither is known of the published codes.
     """
 
     def noise(x: Tensor, t: Tensor) -> Tensor:
@@ -93,7 +95,7 @@ class WithoutClassifier:
 
 @dataclass(frozen=True)
 class ByClassifier:
-    """Towards the class that is asked for (DDGR, 2023), or towards the likeliest of others (GUIDE, arXiv 2403.03938, section 4).
+    """Towards the class that is asked for (DDGR, 2023), or towards the likeliest of others (GUIDE, arXiv 2403.03938).
 
     The likeliest of `others` may be another one at each step; the pictures keep the class that they were asked for, and come to lie
     near the border between it and the other.
@@ -111,17 +113,11 @@ class ByClassifier:
 
     def __post_init__(self) -> None:
         check_scale(self.scale)
-        if self.others is None:
-            return
-        count = len(self.classifier.classes)
-        known = self.known or tuple(range(count))
-        if unknown := [number for number in self.others if number not in known or not 0 <= number < count]:
-            raise RequestError(
-                f"guidance towards class {unknown[0]} was asked of a classifier that knows the classes "
-                f"{', '.join(map(str, known))}."
-            )
-        if not self.others:
+        if self.others == ():
             raise RequestError("guidance towards other classes was asked for, and none was named.")
+        there = tuple(range(len(self.classifier.classes)))
+        check_towards(self.known, there)
+        check_towards(self.others or (), self.known or there)
 
     @property
     def asked(self) -> tuple[nn.Module, ...]:
@@ -139,6 +135,15 @@ class ByClassifier:
         if self.others is None:
             return said.gather(1, y[:, None])[:, 0]
         return said.index_select(1, class_numbers(self.others, said.device)).amax(1)
+
+
+def check_towards(asked: Sequence[int], known: Sequence[int]) -> None:
+    """Refuse class numbers that a classifier does not have."""
+    if unknown := [number for number in asked if number not in known]:
+        raise RequestError(
+            f"guidance towards class {unknown[0]} was asked of a classifier that knows the classes "
+            f"{', '.join(map(str, known))}."
+        )
 
 
 def log_p(classifier: nn.Module, x: Tensor, known: tuple[int, ...] = ()) -> Tensor:
