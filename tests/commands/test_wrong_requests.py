@@ -7,7 +7,10 @@ BAD = [
     ("train digitz", 'unknown experiment "digitz". Did you mean "digits"?'),
     ("train --strategy jdcl --distil all", 'unknown distil of jdcl "all". Legal: both, classes, noise, none'),
     ("train --strategy jdcl --temperature 0", "the temperature of soft opinions is 0"),
-    ("train --strategy ewc --beside jdcl", 'ewc cannot be added to "jdcl"; legal for beside: dark_replay'),
+    (
+        "train --strategy ewc --beside jdcl",
+        'ewc cannot be added to "jdcl"; legal for beside: conditional_generative_distillation',
+    ),
     ("train --strategy ewc --fisher-samples 0", "fisher_samples is 0, and importance is measured on 1 picture or more"),
     ("train --strategy ddgr --guidance -1", "the scale of guidance is -1"),
     ('train --set augmentation.logits=["flap"]', 'unknown augmentation "flap"'),
@@ -22,7 +25,10 @@ BAD = [
     ("train --set training.steps", "--set takes key=value"),
     ("train --set training.batch=0", "training.batch: input should be greater than or equal to 1 (found 0)"),
     ("train --set training.batch=1000000000", "training.batch is 1,000,000,000, and the denoiser holds 0.5 MB of"),
-    ("train --set classifier.training.batch=10000000000", "classifier.training.batch is 10,000,000,000, and the classifier"),
+    (
+        "train --set classifier.training.batch=10000000000",
+        "classifier.training.batch is 10,000,000,000, and the classifier",
+    ),
     ("train --set training.epochs=3", "give either steps or epochs"),
     ("train --set training.teacher_weights=average", "needs an average"),
     ("train --set stream.tasks=11", "11 tasks were asked for, and there are 10 classes"),

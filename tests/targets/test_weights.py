@@ -12,8 +12,9 @@ from palimpsest.core.term import Term
 from palimpsest.learning.fisher import diagonal, rank_one
 from palimpsest.sources import Data, nowhere
 from palimpsest.streams.pictures import Pictures
+from palimpsest.targets import true_noise
 from palimpsest.targets.weights import Diagonal, OldWeights, RankOne, importance_of
-from tests.tiny import QUIET, interrupted_after, tiny, weights
+from tests.tiny import QUIET, SHAPE, conditional_denoiser, interrupted_after, tiny, weights
 
 
 class Linear(nn.Module):
@@ -139,7 +140,12 @@ def test_the_penalty_is_a_term_of_the_objective():
 
 
 @pytest.mark.parametrize(
-    ("name", "beside"), [("ewc", "generative_distillation"), ("rank1_ewc", "trajectory_distillation")]
+    ("name", "beside"),
+    [
+        ("ewc", "generative_distillation"),
+        ("rank1_ewc", "trajectory_distillation"),
+        ("rank1_ewc", "conditional_generative_distillation"),
+    ],
 )
 def test_it_is_added_to_other_strategies_and_resumes(name, beside, tmp_path):
     tables = tiny(stream={"name": "digits", "tasks": [[0, 1], [2, 3], [4, 5]]})
@@ -156,9 +162,23 @@ def test_it_is_added_to_other_strategies_and_resumes(name, beside, tmp_path):
     assert set(whole.results["allowed_to_remember"]) == {kind, "teacher"}
 
 
+def test_the_importance_of_a_generator_that_is_told_of_classes_depends_on_them():
+    """By hand: the gradient of its loss on a picture of a class reaches the embedding of that class alone."""
+    learner = conditional_denoiser()
+    pictures = Data(Pictures(torch.full((3, *SHAPE), 90, dtype=torch.uint8), torch.tensor([1, 1, 2])))
+    found = diagonal(learner, Term(pictures, true_noise), 3, (0, 1))
+    (of_class,) = (each for name, each in found.fisher.items() if name.endswith("class_embedding.weight"))
+    assert (of_class.sum(1) > 0).tolist() == [False, True, True, False]
+
+
 def test_what_it_cannot_be_added_to_is_refused(tmp_path):
     for beside in ("ewc", "jdcl", "generative_replay_classifier"):
-        with pytest.raises(RequestError, match=f'ewc cannot be added to "{beside}"; legal for beside: dark_replay'):
+        with pytest.raises(
+            RequestError,
+            match=f'ewc cannot be added to "{beside}"; legal for beside: conditional_generative_distillation',
+        ):
             palimpsest.train(tiny(), strategy="ewc", beside=beside, out=tmp_path / "run", display=QUIET)
+    with pytest.raises(RequestError, match="which trains the denoiser, and the experiment's learner is the classifier"):
+        palimpsest.train(tiny(learner="classifier"), strategy="rank1_ewc", out=tmp_path / "run", display=QUIET)
     with pytest.raises(RequestError, match="unknown strategy"):
         palimpsest.train(tiny(), strategy="ewc", beside="nothing", out=tmp_path / "run", display=QUIET)

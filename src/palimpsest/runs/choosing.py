@@ -10,6 +10,11 @@ from palimpsest.strategies.declare import ANY
 if TYPE_CHECKING:
     from palimpsest.core.term import Strategy
 
+DENOISERS = (
+    ("denoiser",),
+    ("conditional_denoiser",),
+)  # which of both is the strategy's choice, and not the experiment's
+
 
 def asked_for(chosen: Any, strategy: "str | Strategy | None", named_anew: bool) -> "str | Strategy":
     """The strategy that was given, or that a [strategy] table asks for. named_anew: its name was set; a place is another's."""
@@ -33,9 +38,22 @@ def own_name(chosen: Any) -> str:
     return name.rpartition(":")[2] if is_reference(name) or (name and chosen.get("passed_in")) else ""
 
 
-def check_added(entry: catalog.Entry, other: catalog.Entry) -> None:
-    """Refuse to add a strategy to one that is added to another itself, or that trains other learners."""
-    legal = [name for name in catalog.names() if catalog.look_up(name).learners in (ANY, ("denoiser",))]
-    legal = [name for name in legal if not any(option.name == "beside" for option in catalog.look_up(name).options)]
+def learner_beside(entry: catalog.Entry, other: catalog.Entry, learner: str) -> str:
+    """The learner that a strategy trains which is added to another: what that one trains, or the experiment's where it serves any.
+
+    Refuses one that is added to another itself, and one that trains something else than a denoiser.
+    """
+    legal = [
+        each for each in map(catalog.look_up, catalog.names()) if each.learners == ANY or each.learners in DENOISERS
+    ]
+    legal = [each.name for each in legal if not any(option.name == "beside" for option in each.options)]
     if other.name not in legal:
         raise RequestError(f'{entry.name} cannot be added to "{other.name}"; legal for beside: {", ".join(legal)}.')
+    if other.learners == ANY:
+        return learner
+    if (learner,) not in DENOISERS:
+        raise RequestError(
+            f"{entry.name} is added to {other.name}, which trains the {other.learners[0]}, and the experiment's learner is the "
+            f"{learner}; set learner, or beside to a strategy for any, such as finetune."
+        )
+    return other.learners[0]

@@ -21,7 +21,7 @@ from palimpsest.learning.options import (
     TrainingOptions,
 )
 from palimpsest.models.options import CLASSIFIERS, JointOptions, UNetOptions
-from palimpsest.runs.choosing import asked_for, check_added, own_name
+from palimpsest.runs.choosing import asked_for, learner_beside, own_name
 from palimpsest.runs.published import PublishedRow
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
@@ -130,7 +130,7 @@ def resolve(
     defaults = catalog.check_options(entry, chosen.get(entry.name, {}))
     chosen[entry.name] = catalog.check_options(entry, defaults | dict(options or {}))
     if other := chosen[entry.name].get("beside"):
-        check_added(entry, catalog.find(other))
+        tables["learner"] = learner_beside(entry, catalog.find(other), tables.get("learner", "denoiser"))
         chosen[other] = catalog.check_options(catalog.find(other), chosen.get(other, {}))
     experiment = _validated(tables)
     if not (beside := strategy_beside(experiment, entry.learners)):

@@ -17,7 +17,8 @@ def rank1_ewc(
 
     strength: λ, how much the old weights matter (published: 10⁴)
     fisher_samples: pictures of a task from whose gradients μ and c are measured when it ends (published: all)
-    beside: the strategy whose terms it is added to (published: generative distillation)
+    beside: the strategy whose terms it is added to (published: generative distillation, told of classes: here
+        conditional_generative_distillation)
     """
     phase = beside(now, past)  # given as the strategy itself, with its options
     return replace(phase, terms=[*phase.terms, Term(nowhere, past.old_weights, strength)])
