@@ -50,6 +50,25 @@ def test_it_goes_on_with_its_own_dreams_and_is_measured_after_each_round(tmp_pat
     }
 
 
+def losses(run) -> dict:
+    told = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    return [each["losses"] for each in told if each["event"] == "step"][-1]
+
+
+@pytest.mark.parametrize(
+    ("heads", "taught"),
+    [("noise", {"teacher.noise"}), ("classes", {"teacher.soft"}), ("both", {"teacher.noise", "teacher.soft"})],
+)
+def test_what_is_distilled_can_be_chosen(heads, taught, tmp_path):
+    run = train(tmp_path / "run", distil=True, heads=heads)
+    assert losses(run).keys() == {f"dreams × {name}" for name in {"true_noise", "label", *taught}}
+
+
+def test_nothing_else_can_be_distilled(tmp_path):
+    with pytest.raises(RequestError, match='unknown heads of self_training "kl". Legal: both, classes, noise'):
+        train(tmp_path / "run", distil=True, heads="kl")
+
+
 @pytest.mark.parametrize("options", [{}, {"distil": True}])
 def test_a_round_that_was_interrupted_ends_the_same(options, tmp_path):
     whole = train(tmp_path / "whole", **options)

@@ -4,7 +4,7 @@ from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.term import Phase, Term
 from palimpsest.sources import Part
 from palimpsest.strategies import strategy
-from palimpsest.strategies.taught import Taught, weight_of_class
+from palimpsest.strategies.taught import HEADS, Taught, weight_of_class
 from palimpsest.targets import Confident, label, true_noise
 
 CHOICES = {
@@ -52,11 +52,11 @@ def jdcl(
     student begins with the past global model (and goes on with its average: training.keep_average), and no real picture is
     looked at. The first task has the local phase alone.
 
-    Where few pictures have a label, the local phase alone changes (section on semi-supervised learning):
+    Where few pictures have a label, the local phase alone changes:
     E_all ‖ε − ε_θ‖²  +  α E_labelled CE(y, f_θ)  +  α E_all 1(max p ≥ τ) CE(argmax p, f_θ),   p = f_θ of a weaker view
 
     alpha: what the class matters beside the noise (published: 0.001)
-    alpha_apart: α where the class has a network of its own, which no noise stands beside: joint.body (published: 1)
+    alpha_apart: α where the class has a network of its own: joint.body (published: 1, of a teacher's opinion in the global phase)
     beta: what true noise and hard labels of dreams matter beside the teachers (published: 0.01); what no teacher says counts 1
     per_class: dreams of each class, old and new (published: 1000 for CIFAR-10, 400 for CIFAR-100, 1040 for ImageNet-100)
     teacher_steps: sampling steps of a dream (published: 250)
@@ -69,8 +69,8 @@ def jdcl(
     shares: by_count: w_s is twice the share of s in the dreams (the code); equal: 1 each (the paper)
     temperature: of the teachers' and the student's opinions (published: 1)
     dreaming: average or raw: the weights that dream (published: average)
-    labelling: average or raw: the weights that label dreams (published: raw)
-    teaching: average or raw: the weights that are distilled (published: raw)
+    labelling: average or raw: the weights that label dreams (published code: raw, for it puts averages aside before)
+    teaching: average or raw: the weights that are distilled (the published choice is not known)
     soft_labels: label dreams by probabilities (published: by the likeliest class)
     masked: give no probability to classes that a teacher has not seen (published: all classes have one)
     confidence: least probability of a dream's class (published: 0, all are kept)
@@ -88,11 +88,11 @@ def jdcl(
     kept = (per_class, teacher_steps, teacher_sampler, dreaming, labelling)
     share = len(past.classes) / len(past.classes + now.classes)
 
-    def dreams(teacher, classes: tuple[int, ...], name: str, first: float, last: float) -> "Taught":
+    def dreams(teacher, classes: tuple[int, ...], name: str, first: float, last: float) -> Taught:
         source = Part(teacher.pool(classes, *kept, name=f"dreams of {name} classes", **dials), first, last)
         opinion = teacher.using(teaching).soft(temperature, classes=classes if masked else ())
         weight = 2 * (last - first) if shares == "by_count" else 1
-        return Taught(source, last - first, teacher.using(teaching).noise, opinion, weight)
+        return Taught(source, teacher.using(teaching).noise, opinion, weight)
 
     if two_stage or not past.joint.exists:
         start = now.untrained("joint") if local_init == "scratch" else past.joint.using("raw")
@@ -100,8 +100,8 @@ def jdcl(
     if not past.joint.exists:
         return
     old = dreams(past.joint, past.classes, "old", 0, share)
-    new = dreams(specialist, now.classes, "new", share, 1) if two_stage else Taught(Part(now.data, share, 1), 1 - share)
-    taught = {head: distil in ("both", head) for head in ("noise", "classes")}
+    new = dreams(specialist, now.classes, "new", share, 1) if two_stage else Taught(Part(now.data, share, 1))
+    taught = {head: distil in ("both", head) for head in HEADS}
     truth = {head: beta if two_stage and taught[head] else 1.0 for head in taught}
     noise = [term for part in (old, new) for term in part.of_noise(truth["noise"], taught["noise"])]
     classes = [term for part in (old, new) for term in part.of_classes(truth["classes"], alpha, taught["classes"])]

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
-from palimpsest.core.term import Source, Target, Term
+from palimpsest.core.term import Target, Term
+from palimpsest.sources import Part
 from palimpsest.targets import label, true_noise
+
+HEADS = ("noise", "classes")  # what a teacher has a say about
 
 
 def weight_of_class(now, alpha: float, apart: float) -> float:
@@ -13,13 +16,17 @@ def weight_of_class(now, alpha: float, apart: float) -> float:
 
 @dataclass(frozen=True)
 class Taught:
-    """Pictures that fill `share` of a batch, what a teacher says of them, if there is one, and what that weighs."""
+    """Pictures that fill a part of a batch, what a teacher says of them, if there is one, and what that weighs."""
 
-    source: Source
-    share: float
+    source: Part
     noise: Target | None = None
     opinion: Target | None = None
     weight: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Of a batch."""
+        return self.source.last - self.source.first
 
     def of_noise(self, truth: float, distil: bool) -> list[Term]:
         """Terms about the noise."""

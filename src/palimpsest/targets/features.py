@@ -13,7 +13,7 @@ from palimpsest.core.term import CODES, FEATURES, IMAGES, LABELS
 
 @dataclass(frozen=True)
 class TaughtFeatures:
-    """What a frozen classifier sees in the same pictures: ‖F_θ(x) − F_teacher(x)‖₂ (arXiv 2004.09199, eq. 5).
+    """What a frozen classifier sees in the same pictures: ‖F_θ(x) − F_teacher(x)‖₂ (arXiv 2004.09199).
 
     direction: only where it points to, 1 − cos(F_θ(x), F_teacher(x)): less-forget (Hou et al. 2019, LUCIR, eq. 6).
     """
@@ -39,7 +39,7 @@ class TaughtFeatures:
 
 @dataclass(frozen=True)
 class MadeFeatures:
-    """What a frozen generator makes of the same codes: ‖G_θ(z, y) − G_teacher(z, y)‖² (arXiv 2004.09199, eq. 4)."""
+    """What a frozen generator makes of the same codes: ‖G_θ(z, y) − G_teacher(z, y)‖² (arXiv 2004.09199)."""
 
     teacher: nn.Module | None
     name: str = "teacher.made"
