@@ -67,6 +67,15 @@ def test_ddof_1_makes_our_error_wider():
     assert row.measures["fid"].deviation == pytest.approx(10 / (3 + 9) ** 0.5)
 
 
+def test_a_number_whose_error_is_not_known_stands_alone():
+    rows = [{"table": "ablation", "strategy": "generative_distillation", "options": OPTIONS, "fid": (20.125,)}]
+    table = compare_published(ours(), published(rows=rows))
+    assert table.rows[0].measures["fid"].deviation is None
+    assert "a published number whose error is not known has no deviation" in table.notes
+    text = printed(render_published(table), 160)
+    assert "20.125" in text and "ablation" in text
+
+
 def test_two_errors_of_0_give_no_deviation():
     (row,) = compare_published(ours(), published()).rows
     assert row.measures["accuracy"].ours.error == 0 and row.measures["accuracy"].deviation is None

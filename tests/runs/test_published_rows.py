@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.tables import flat
 from palimpsest.models.joint import feature_width
 from palimpsest.models.unet import build_unet, parameter_count
 from palimpsest.runs.config import resolve, to_toml
@@ -120,7 +121,7 @@ JDCL = {  # accuracy, millions of parameters of the U-Net and of the head, steps
 def test_joint_models_are_as_published(name):
     accuracy, body, head, local, whole, init = JDCL[name]
     experiment = resolve(read_experiment(name))
-    (row,) = experiment.published
+    (row,) = (row for row in experiment.published if row.strategy == "jdcl" and not (row.options or row.settings))
     assert row.accuracy == (accuracy,) and experiment.training.steps == local
     options = experiment.all_options_of("jdcl")
     assert (options["global_steps"], options["local_init"], options["alpha"]) == (whole, init, 0.001)
@@ -134,6 +135,44 @@ def test_joint_models_are_as_published(name):
     assert parameter_count(network) / 1e6 == pytest.approx(body, abs=0.005)
     assert found / 1e6 == pytest.approx(head, abs=0.005)
     assert ("few" in name) == bool(experiment.stream.labels) == ("strong" in experiment.augmentation)
+
+
+OTHERS = {  # the other rows of the same tables: joint, guide, dgr_diffusion and gfr; of few labels 5 %, and nncsl with 0.8 and 5 %
+    "jdcl_cifar10": {
+        "jdcl": (0.482, 0.684),
+        "joint": (0.8641,),
+        "guide": (0.6447,),
+        "dgr_diffusion": (0.59,),
+        "gfr": (0.267,),
+    },
+    "jdcl_cifar100": {"joint": (0.7307,), "guide": (0.4166,), "dgr_diffusion": (0.2825,), "gfr": (0.348,)},
+    "jdcl_cifar100_10": {"joint": (0.6415,), "guide": (0.2613,), "dgr_diffusion": (0.159,), "gfr": (0.219,)},
+    "jdcl_imagenet100": {"joint": (0.5059,), "guide": (0.3907,), "dgr_diffusion": (0.2392,), "gfr": (0.3295,)},
+    "jdcl_cifar10_few_labels": {"jdcl": (0.7996,), "nncsl": (0.737, 0.793)},
+    "jdcl_cifar100_few_labels": {"jdcl": (0.2639,), "nncsl": (0.275, 0.46)},
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_joint_models_are_compared_with_stands_beside_them(name):
+    """Each row is a run of its own, which the row's settings find again by what the run writes down."""
+    tables = read_experiment(name)
+    experiment = resolve(tables)
+    found: dict = {}
+    for row in experiment.published[1:]:
+        found[row.strategy] = (*found.get(row.strategy, ()), *row.accuracy)
+    assert found == OTHERS[name]
+    planned = plan(tables, published_methods(experiment, (), {}), experiment.seeds)
+    for row, run in zip(published_of(tables)["rows"], planned, strict=True):
+        written = dict(flat(tomllib.loads(to_toml(run.experiment))))
+        assert row["settings"].items() <= written.items() and row["options"] == run.experiment.options
+
+
+def test_rows_of_few_labels_have_the_settings_of_theirs():
+    tables = read_experiment("jdcl_cifar10_few_labels")
+    row = published_of(tables)["rows"][1]
+    assert (row["settings"]["stream.labels"], row["settings"]["training.batch"]) == (250, 128)
+    assert row["settings"]["augmentation.noise"] == ["flip", "resized_crop 0.64"]
 
 
 INCREMENTAL = {  # tasks, classes of the first, and what is printed: average and last accuracy by pictures a class, real or synthetic

@@ -139,7 +139,7 @@ def notes(
     ):
         said.append("an error that the paper prints as 0.00 is taken as 0, so those deviations are upper limits")
     if any(each.paper and len(each.paper) < 2 for row in rows for each in row.measures.values()):
-        said.append("a number that the paper prints without an error has no deviation")
+        said.append("a published number whose error is not known has no deviation")
     if any(len(row.seeds) == 1 for row in rows):
         said.append("a single seed has no standard error, and so no deviation")
     if rest := [str(run.path) for run in runs if run not in used]:
@@ -208,7 +208,7 @@ def ours_in_words(number: Beside) -> str:
 
 
 def paper_in_words(number: Beside) -> str:
-    """As it is printed, to two decimals."""
+    """With its error to two decimals, as it is printed; a number alone as it stands."""
     if not number.paper:
         return ABSENT
     mean, *error = number.paper

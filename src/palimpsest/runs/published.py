@@ -8,11 +8,14 @@ Value = tuple[float, float] | tuple[float]
 
 
 class PublishedRow(BaseModel):
-    """What a paper prints for one method, each number as [mean, standard error] over its seeds, or as [number] without one."""
+    """What a paper prints for one method, each number as [mean, standard error] over its seeds, or as [number] where none is
+    known."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    table: str = Field(description="the tables of the paper that print it")
+    table: str = Field(
+        description="the tables of the paper that print it, or what they show where their numbers are not known"
+    )
     strategy: str = Field(description="one of `palimpsest list strategies`")
     options: dict[str, Any] = Field({}, description="of the strategy; the others are the experiment's")
     settings: dict[str, Any] = Field({}, description="other keys, dotted, in which it differs from the experiment")
