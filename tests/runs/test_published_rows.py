@@ -137,7 +137,7 @@ def test_joint_models_are_as_published(name):
     assert ("few" in name) == bool(experiment.stream.labels) == ("strong" in experiment.augmentation)
 
 
-OTHERS = {  # the other rows of the same tables: joint, guide, dgr_diffusion and gfr; of few labels 5 %, and nncsl with 0.8 and 5 %
+OTHERS = {  # the other rows; of few labels those of 5 %, and nncsl's with 0.8 and 5 %
     "jdcl_cifar10": {
         "jdcl": (0.482, 0.684),
         "joint": (0.8641,),

@@ -33,10 +33,10 @@ class Guide(Protocol):
 def guided(noise_of: NoiseOf, process: Process, guide: "ByClassifier", y: Tensor, clip: float | None) -> NoiseOf:
     """ε − s √(1 − ᾱ_t) ∇_{x_t} ln p, in place of ε.
 
-    p is of x_t itself, or of the clean picture x̂₀ that ε promises, clamped to [−clip, clip] as in sampling; the gradient then
-    goes back through the denoiser, and is 0 for pixels that were clamped. Where hardly any picture is left (√ᾱ_t ≤ 0.02: with
-    linear noise levels those above about 850 to 880 of 1000) nothing is bent: the clean picture that is promised there is noise,
-    times 1/√ᾱ_t, and so is the gradient. Neither is known of the published codes.
+    p is of x_t itself, or of the clean picture x̂₀ that ε promises, clamped to [−clip, clip] as in sampling; the gradient
+    then goes back through the denoiser, and is 0 for pixels that were clamped. Where hardly any picture is left
+    (√ᾱ_t ≤ 0.02: with linear noise levels those above about 850 to 880 of 1000) nothing is bent: the clean picture that is
+    promised there is noise, times 1/√ᾱ_t, and so is the gradient. Neither is known of the published codes.
     """
 
     def noise(x: Tensor, t: Tensor) -> Tensor:

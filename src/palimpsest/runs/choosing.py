@@ -39,7 +39,7 @@ def own_name(chosen: Any) -> str:
 
 
 def learner_beside(entry: catalog.Entry, other: catalog.Entry, learner: str) -> str:
-    """The learner that a strategy trains which is added to another: what that one trains, or the experiment's where it serves any.
+    """The learner of a strategy that is added to another: what that one trains, or the experiment's where it serves any.
 
     Refuses one that is added to another itself, and one that trains something else than a denoiser.
     """
@@ -53,7 +53,7 @@ def learner_beside(entry: catalog.Entry, other: catalog.Entry, learner: str) -> 
         return learner
     if (learner,) not in DENOISERS:
         raise RequestError(
-            f"{entry.name} is added to {other.name}, which trains the {other.learners[0]}, and the experiment's learner is the "
-            f"{learner}; set learner, or beside to a strategy for any, such as finetune."
+            f"{entry.name} is added to {other.name}, which trains the {other.learners[0]}, and the experiment's learner "
+            f"is the {learner}; set learner, or beside to a strategy for any, such as finetune."
         )
     return other.learners[0]

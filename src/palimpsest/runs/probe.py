@@ -110,7 +110,7 @@ class Probe:
         done.teacher_passes = (spending.teacher_passes - before.teacher_passes) / done.taken
 
     def begin_dreams(self, pool: Pool) -> None:
-        """Time a batch of dreams, of few steps, and the look at them apart, for it is taken once however many steps there are."""
+        """Time a batch of dreams, of few steps, and apart from it the look at them, which no dream takes twice."""
         rows, short = self.progress.machine.ahead.rows or pool.wanted, min(FEW, pool.sampler.steps)
         batches, ratio = math.ceil(pool.wanted / rows), pool.sampler.steps / short  # at the least so many are dreamt
         done = Stretch(
@@ -120,10 +120,8 @@ class Probe:
         done.times += [0.0, 0.0]
         if self.timed:
             numbers = self.progress.machine.random("probe", pool.name)
-            few, x = (
-                replace(pool, sampler=replace(pool.sampler, steps=short)),
-                numbers.normal(rows, *pool.dreamer.shape),
-            )
+            few = replace(pool, sampler=replace(pool.sampler, steps=short))
+            x = numbers.normal(rows, *pool.dreamer.shape)
             seconds, passes = self.cost_of(lambda: few.dream(numbers, rows))
             look_seconds, look_passes = self.cost_of(lambda: pool.look(x))
             done.times[1] = max(seconds - look_seconds, 0.0) * ratio + look_seconds

@@ -8,8 +8,7 @@ Value = tuple[float, float] | tuple[float]
 
 
 class PublishedRow(BaseModel):
-    """What a paper prints for one method, each number as [mean, standard error] over its seeds, or as [number] where none is
-    known."""
+    """What a paper prints for one method, each number as [mean, standard error] over its seeds, or as [number] without one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

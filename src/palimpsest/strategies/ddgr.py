@@ -22,10 +22,10 @@ def ddgr(
     the classes seen
 
     Dreams follow ε − s √(1 − ᾱ_t) ∇ ln f(y | x_t): the classifier looks at x_t itself, as the published code has it, though it
-    has learnt from clean pictures. The weights 1/k and 1 − 1/k are ours, as in all replay here: a published step takes a batch of
-    each, which counts ½. Published beside it: a fixed set of 20 dreams a class, and early stopping.
+    has learnt from clean pictures. The weights 1/k and 1 − 1/k are ours, as in all replay here: a published step takes a
+    batch of each, which counts ½. Published beside it: a fixed set of 20 dreams a class, and early stopping.
 
-    guidance: s, how much the previous classifier bends what is dreamt (published: 1); not in the noisiest steps, √ᾱ_t ≤ 0.02
+    guidance: s, how much the previous classifier bends what is dreamt (published: 1); not where √ᾱ_t ≤ 0.02
     teacher_steps: sampling steps of a dream (published: 250)
     teacher_sampler: how the previous generator dreams
     strength: λ, how much dreams matter

@@ -21,9 +21,10 @@ def gfr(
     L_k = 1/k · E_data CE(y, f_θ)  +  (1 − 1/k) · E_{y, G(z, y)} CE(y, H_θ)  +  λ (k − 1) · E_data ‖F_θ − F_teacher‖₂
 
     Then a conditional WGAN-GP learns the new features, and is held to what it made of old classes:
-    critic and generator on F_θ(x), and a (k − 1) · E_{z, y} ‖G(z, y) − G_teacher(z, y)‖². Of our making, where nothing is known of
-    the published code: classes are told one-hot to generator and critic, and features end in a softplus. Not as there: the
-    classifier keeps its dropout and the statistics of its batches in later tasks, too (there it stays in evaluation mode).
+    critic and generator on F_θ(x), and a (k − 1) · E_{z, y} ‖G(z, y) − G_teacher(z, y)‖². Of our making, where nothing is
+    known of the published code: classes are told one-hot to generator and critic, and features end in a softplus. Not as
+    there: the classifier keeps its dropout and the statistics of its batches in later tasks, too (there it stays in
+    evaluation mode).
 
     distillation: λ (published: 1; 11 of the mean norm here is 1 of one norm over 128 pictures, as which we read it)
     alignment: a (published: 0.001 of a sum; 0.128 of the mean here is that of a batch of 128, as which we read it)

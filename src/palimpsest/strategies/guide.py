@@ -24,8 +24,8 @@ def guide(
 
     Dreams of an old class y follow ε − s √(1 − ᾱ_t) ∇ ln f_θ(y′ | x̂₀), where f_θ is the classifier in training and y′ at each
     step the new class that it takes for the likeliest; they keep the label y. The generator learns before it, from plain
-    dreams of its former self, as in dgr_diffusion. Ours: x̂₀ is clamped as in sampling (diffusion.clip), so that pixels beyond have
-    no gradient, and nothing is bent in the noisiest steps, √ᾱ_t ≤ 0.02.
+    dreams of its former self, as in dgr_diffusion. Ours: x̂₀ is clamped as in sampling (diffusion.clip), so that
+    pixels beyond have no gradient, and nothing is bent in the noisiest steps, √ᾱ_t ≤ 0.02.
 
     guidance: s (published: 0.2 for two tasks of CIFAR-10, 0.5 for five, 1 for ten of CIFAR-100; 0: plain dreams)
     guided_steps: sampling steps of a dream for the classifier (published: 50; CIFAR-100: 100)

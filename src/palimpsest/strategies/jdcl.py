@@ -56,7 +56,7 @@ def jdcl(
     E_all ‖ε − ε_θ‖²  +  α E_labelled CE(y, f_θ)  +  α E_all 1(max p ≥ τ) CE(argmax p, f_θ),   p = f_θ of a weaker view
 
     alpha: what the class matters beside the noise (published: 0.001)
-    alpha_apart: α where the class has a network of its own: joint.body (published: 1, of a teacher's opinion in the global phase)
+    alpha_apart: α where the class has a network of its own: joint.body (published: 1, of a teacher's opinion)
     beta: what true noise and hard labels of dreams matter beside the teachers (published: 0.01); what no teacher says counts 1
     per_class: dreams of each class, old and new (published: 1000 for CIFAR-10, 400 for CIFAR-100, 1040 for ImageNet-100)
     teacher_steps: sampling steps of a dream (published: 250)

@@ -30,10 +30,10 @@ def self_training(
     L_k = E_dreams ‖ε − ε_θ‖²  +  α E_dreams CE(ŷ, f_θ),   or distilled, as in JDCL:
     L_k = 2 E_dreams [ ‖ε_teacher − ε_θ‖² + α H(f_teacher, f_θ) ]  +  β E_dreams [ ‖ε − ε_θ‖² + α CE(ŷ, f_θ) ]
 
-    The teacher is the model as it was when the round began. It dreams, labels and teaches with the same weights, the averaged ones
-    where there are any, and not with two kinds as jdcl does: the question is what becomes of one model. Rounds are stream.rounds; joint.body = "cnn" or "resnet18" is a
-    classifier apart from the generator that it learns from, which the figure compares with. The figure's own steps and number
-    of pictures are not known.
+    The teacher is the model as it was when the round began. It dreams, labels and teaches with the same weights, the
+    averaged ones where there are any, and not with two kinds as jdcl does: the question is what becomes of one model.
+    Rounds are stream.rounds; joint.body = "cnn" or "resnet18" is a classifier apart from the generator that it learns
+    from, which the figure compares with. The figure's own steps and number of pictures are not known.
 
     alpha: what the class matters beside the noise (published: 0.001)
     alpha_apart: α where the class has a network of its own: joint.body (published for jdcl: 1, of a teacher's opinion)
@@ -42,7 +42,7 @@ def self_training(
     teacher_steps: sampling steps of a dream (published: 250)
     teacher_sampler: how the model dreams
     distil: learn the former model's opinions of its dreams, of noise and class, and not its dreams alone
-    heads: both, noise or classes: what distil is about; what it is not about is learnt from the truth at its full weight
+    heads: both, noise or classes: what distil is about; the other is learnt from the truth at its full weight
     temperature: of the teacher's and the student's opinions (published: 1)
     most: how many times as many dreams as wanted may be dreamt before short classes are filled up with copies
     """
