@@ -13,7 +13,8 @@ study() { # EXPERIMENT STRATEGIES [KEY=VALUE]...
 
 study digits jdcl,dgr_diffusion
 study digits finetune,joint learner=classifier
-# As many steps as both phases of jdcl have.
+# As many steps in all as both phases of jdcl have; and as many for each of two networks.
+study digits dgr_diffusion classifier.training.steps=240
 study digits dgr_diffusion training.steps=480 classifier.training.steps=480
 study digits finetune,joint learner=classifier classifier.training.steps=480
 # The paper's ablations: one network or two, with and without teachers, two stages or one.
