@@ -1,6 +1,5 @@
 """PODNet, FOSTER and dynamically expandable representation, as runs."""
 
-from dataclasses import replace
 from math import sqrt
 
 import pytest
@@ -10,17 +9,11 @@ from safetensors.torch import load_file
 import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.learning.mixing import Mixing
-from palimpsest.learning.now import Now
 from palimpsest.learning.options import SyntheticOptions
-from palimpsest.learning.past import Past
-from palimpsest.learning.teacher import frozen
-from palimpsest.models.classifier import build_classifier
-from palimpsest.models.options import ClassifierOptions
 from palimpsest.runs.models import open_learners
-from palimpsest.sources import Data
-from palimpsest.strategies import catalog
 from palimpsest.streams.pictures import Pictures
 from palimpsest.targets import Apart, label
+from tests.learning.steps import Step
 from tests.learning.test_incremental import losses, tables, train
 from tests.tiny import QUIET, interrupted_after, same
 
@@ -85,17 +78,10 @@ def test_old_rows_of_podnet_do_not_change_before_the_balance(tmp_path):
     assert before.shape == (10, 10, 64) and torch.equal(before[:3], after[:3]) and not torch.equal(before[3], after[3])
 
 
-def phase_of(name, old, new, **options):
-    """The first phase of a step of so many old and new classes."""
-    form = {"cosine": True, "proxies": 2} if name == "podnet" else {"rooms": 2}
-    learner = build_classifier(ClassifierOptions(head="growing"), (1, 8, 8), [""] * (old + new), 0, **form)
-    classes, numbers = tuple(range(old, old + new)), torch.arange(old, old + new).repeat(3)
-    data = Data(Pictures(torch.zeros(len(numbers), 1, 8, 8, dtype=torch.uint8), numbers))
-    function = catalog.load(name)
-    now = Now(2, classes, data, function.learners[0], {function.learners[0]: learner})
-    past = Past(function.keeps, learners=function.learners, teachers={function.learners[0]: frozen(learner)}, count=1)
-    past = replace(past, classes=tuple(range(old)))
-    return next(function(now, past, **options)), past
+def phase_of(name, old, new):
+    """The first phase of a step of so many old and new classes, with three pictures of each new one."""
+    step = Step(name, old, new, each=3)
+    return next(step.phases()), step.past
 
 
 @pytest.mark.parametrize(("old", "new"), [(50, 10), (90, 10), (50, 5), (98, 2)])
