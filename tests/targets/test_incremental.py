@@ -86,16 +86,17 @@ def test_sigmoids_by_hand():
     assert torch.allclose(losses, plain, atol=1e-6)
 
 
-def test_distillation_among_old_classes_has_the_weight_of_the_published_code():
-    """LUCIR's baseline writes an element-wise mean of the divergence times T² · 0.25 · old classes, with T = 2: a mean over the batch
-    of the divergence, weighted 1. Its own T² aside, ours is weighted 1/T²."""
-    teacher, student, asked = classifier((0, 1)), classifier((0, 1), (2,)), question([0, 1, 2])
-    target = Soft(teacher, 2.0, classes=(0, 1), within=True)
-    said, wanted = student.logits(asked.x), target.answer(asked)
-    ours = target.distance(said, wanted, asked).mean() / 2.0**2
-    student_old, teacher_old = said[:, :2] / 2, teacher.logits(asked.x)[:, :2] / 2
-    element_mean = functional.kl_div(student_old.log_softmax(1), teacher_old.softmax(1), reduction="mean")
-    assert ours.item() == pytest.approx((element_mean * 2.0**2 * 0.25 * 2).item(), rel=1e-4, abs=1e-7)
+def test_sigmoids_of_a_fixed_head_are_a_mean_over_all_outputs_as_published():
+    """Four outputs from the start. The teacher knows two classes; a third is present; the fourth, still to come, is wanted to be 0."""
+    options = ClassifierOptions(head="fixed")
+    teacher, student = (build_classifier(options, (1, 8, 8), NAMES, seed).eval() for seed in (0, 1))
+    asked, target = question([0, 2]), Sigmoids(teacher, (0, 1))
+    said = student.logits(asked.x)
+    losses = target.distance(said, target.answer(asked), asked)
+    truth = functional.one_hot(asked.y, 4).float()
+    truth[:, :2] = teacher.logits(asked.x)[:, :2].sigmoid()
+    expected = functional.binary_cross_entropy(said.sigmoid(), truth, reduction="none").mean(1)
+    assert torch.allclose(losses, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("within", [False, True])

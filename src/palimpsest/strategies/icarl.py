@@ -25,15 +25,16 @@ def icarl(
 
     L_k = E_{data ∪ memory} CE(y, f_θ)  +  λ E_{data ∪ memory} KL(p_teacher, p_θ)   with p at temperature T among the old classes
 
-    or, as it was published first (loss = sigmoid), E_{data ∪ memory} BCE(t, σ(f_θ)) with t the teacher's σ for old classes and
-    1(y = c) for new ones. It predicts the class whose remembered pictures lie nearest in the mean.
+    or, with loss = sigmoid, E_{data ∪ memory} BCE(t, σ(f_θ)) with t the teacher's σ for old classes and 1(y = c) for others, a mean
+    over the outputs that there are: with classifier.head = "fixed" over all from the start, as it was published first, and with a
+    growing head over those that have arrived. It predicts the class whose remembered pictures lie nearest in the mean.
 
     memory_size: pictures kept in all (published: 2000 for CIFAR-100), an equal share for each class
     per_class: pictures kept of each class, in place of memory_size (class-incremental protocol with a base step: 20)
     selection: how they are chosen: herding or random of each class, reservoir of all
     strength: λ of the softmax form (published code of LUCIR's baseline: 1)
     temperature: T of the softmax form
-    loss: softmax (the later papers' iCaRL) or sigmoid (the original)
+    loss: softmax (the later papers' iCaRL) or sigmoid (the original, where classifier.head is "fixed")
     """
     if loss not in LOSSES:
         raise unknown("loss of icarl", loss, LOSSES)

@@ -62,7 +62,8 @@ class Sigmoids:
     """Each class by itself, there or not; of classes that a teacher knows, how likely it thought that (Rebuffi et al. 2017, iCaRL).
 
     −mean_c [ t_c ln σ(z_c) + (1 − t_c) ln(1 − σ(z_c)) ],  t_c = σ(z_c of the teacher) for a class that it knows, else 1(y = c).
-    The mean is over the classes that have arrived (published code: over all that will ever come).
+    The mean is over the outputs that there are: of a head that grows those of classes that have arrived, of a fixed one all, as
+    in the published code.
 
     teacher: None before there is one.  classes: those that it knows.
     """
@@ -82,7 +83,7 @@ class Sigmoids:
         return logits[:, class_numbers(self.classes, logits.device)].sigmoid()
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
-        truth = torch.eye(said.shape[1], dtype=said.dtype, device=said.device)[question.y]
+        truth = torch.zeros_like(said).scatter_(1, question.y[:, None], 1.0)  # one_hot would wait for the device
         if self.classes and wanted.shape[1]:
             truth[:, class_numbers(self.classes, said.device)] = wanted.to(said.dtype)
         arrived = ~said.isneginf()
