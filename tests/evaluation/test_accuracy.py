@@ -23,7 +23,10 @@ def test_predictions_are_the_likeliest_of_all_classes_in_the_order_of_the_pictur
     def logits(x):
         return -(x.mean(dim=(1, 2, 3))[:, None] - torch.tensor([-1.0, 100 / 127.5 - 1, 200 / 127.5 - 1])).abs()
 
-    assert predict(logits, pictures, "cpu").accuracy() == 1.0
+    right, wrong = predict(lambda x: (logits(x), -logits(x)), pictures, "cpu")
+    assert right.accuracy() == 1.0 and wrong.accuracy() == 0.0
+    nothing = pictures.subset(torch.zeros(0, dtype=torch.int64))
+    assert [each.accuracy() for each in predict(lambda x: (logits(x),) * 2, nothing, "cpu")] == [None, None]
 
 
 def test_parts_are_put_together():

@@ -8,16 +8,11 @@ import torch
 
 import palimpsest
 from palimpsest.core.errors import RequestError
-from palimpsest.learning.now import Now
 from palimpsest.learning.past import Past
-from palimpsest.learning.teacher import frozen
-from palimpsest.models.classifier import build_classifier
-from palimpsest.models.options import ClassifierOptions
 from palimpsest.runs.asking import classify
 from palimpsest.runs.models import open_learners
-from palimpsest.sources import Data
-from palimpsest.strategies import catalog
-from palimpsest.streams.pictures import Pictures
+from palimpsest.sources import keeping
+from tests.learning.steps import Step
 from tests.tiny import QUIET, interrupted_after, same, tiny
 
 
@@ -104,6 +99,14 @@ def test_what_is_balanced_is_what_will_be_remembered(selection, tmp_path, monkey
     assert len(before) == 4 * 6 and torch.equal(before.pixels, after.pixels)
 
 
+def test_what_the_balanced_phase_learns_from_is_not_chosen_twice(tmp_path, monkeypatch):
+    """Six classes come, three of them after the first task: each is herded once."""
+    chosen, herding = [], keeping.herding
+    monkeypatch.setattr(keeping, "herding", lambda *a: chosen.append(1) or herding(*a))
+    train(tmp_path / "run", "lucir", per_class=4, balanced_epochs=1)
+    assert len(chosen) == 6
+
+
 def test_an_estimate_looks_at_no_picture_to_choose_some(monkeypatch):
     monkeypatch.setattr("palimpsest.sources.keeping.herding", None)
     assert palimpsest.estimate(tables(), strategy="lucir", per_class=4, balanced_epochs=1).steps
@@ -111,14 +114,7 @@ def test_an_estimate_looks_at_no_picture_to_choose_some(monkeypatch):
 
 def strength_of(old, new):
     """What less-forget counts in LUCIR's second phase of so many old and new classes."""
-    learner = build_classifier(ClassifierOptions(head="growing"), (1, 8, 8), [""] * (old + new), 0, cosine=True)
-    classes = tuple(range(old, old + new))
-    data = Data(Pictures(torch.zeros(new, 1, 8, 8, dtype=torch.uint8), torch.tensor(classes)))
-    now = Now(2, classes, data, "cosine_classifier", {"cosine_classifier": learner})
-    keeps = frozenset({"memory", "teacher"})
-    teachers = {"cosine_classifier": frozen(learner)}
-    past = Past(keeps, learners=("cosine_classifier",), teachers=teachers, classes=tuple(range(old)), count=1)
-    phase = next(catalog.load("lucir")(now, past))
+    phase = next(Step("lucir", old, new).phases())
     (term,) = [term for term in phase.present if term.target.name == "teacher.features"]
     return term.weight
 

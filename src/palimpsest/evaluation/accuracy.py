@@ -1,6 +1,6 @@
 """How often a classifier is right, over all test pictures and over parts of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -29,10 +29,17 @@ class Predictions:
 
 
 @torch.no_grad()
-def predict(logits: Callable[[Tensor], Tensor], pictures: Pictures, device: torch.device | str) -> Predictions:
-    """The likeliest class of each picture, by `logits` (B, C, H, W) in [-1, 1] → (B, classes)."""
-    found = [logits(pictures.take(rows)[0].to(device)).argmax(dim=1).cpu() for rows in in_parts(pictures)]
-    return Predictions(torch.cat(found) if found else torch.zeros(0, dtype=torch.int64), pictures.labels.cpu())
+def predict(
+    logits: Callable[[Tensor], Iterable[Tensor]], pictures: Pictures, device: torch.device | str
+) -> tuple[Predictions, ...]:
+    """What each of several classifiers takes for the likeliest class of each picture.
+
+    logits: of pictures (B, C, H, W) in [-1, 1], (B, classes) of each classifier.
+    """
+    rows = in_parts(pictures) or (torch.zeros(0, dtype=torch.int64),)
+    parts = (pictures.take(some)[0].to(device) for some in rows)
+    said = [[each.argmax(dim=1).cpu() for each in logits(x)] for x in parts]
+    return tuple(Predictions(torch.cat(each), pictures.labels.cpu()) for each in zip(*said, strict=True))
 
 
 def together(parts: Sequence[Predictions]) -> Predictions:

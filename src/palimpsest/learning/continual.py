@@ -18,7 +18,7 @@ from palimpsest.learning.now import Now
 from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.plan import Plan, Run
 from palimpsest.learning.progress import Progress, taken
-from palimpsest.learning.remembering import greet, look_with, predictors
+from palimpsest.learning.remembering import classifier_of, greet, predictors
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.learning.train import pictures_of, rows_of, train
 from palimpsest.learning.work import Work, below
@@ -37,8 +37,7 @@ def continual(plan: Plan, progress: Progress, run: Run) -> None:
         now = open_task(plan, progress, task)
         if not progress.trained:
             learn(plan, now, progress, run)
-        look = partial(look_with, progress.best) if progress.past.keeping.herds else None
-        memory = progress.past.remembering(now, look)
+        memory = progress.past.remembering(now, classifier_of(progress.best))
         run.measure(task, predictors(plan, progress, memory.pictures))
         turn_page(plan, now, progress, memory)
         run.save()

@@ -1,7 +1,7 @@
 """The present task, as a strategy may look at it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from torch import nn
 
@@ -10,7 +10,7 @@ from palimpsest.core.term import Target
 from palimpsest.learning.growing import Met
 from palimpsest.learning.imprinting import Imprinted
 from palimpsest.learning.teacher import Teacher
-from palimpsest.sources import Data, Gaussian, Unlabelled
+from palimpsest.sources import Data, Gaussian, Memory, Unlabelled
 from palimpsest.sources.augment import Augmentation
 from palimpsest.targets import label, true_noise
 
@@ -24,6 +24,7 @@ class Now:
     k: its number among all that the model has learnt, from 1.  learner: the name of the learner that the experiment
     trains.  learners: all learners by name, live.  build: makes one with its initial weights.
     data: its labelled pictures.  unlabelled: all its pictures, without labels; None where all have one.
+    chosen: what is to be remembered when it ends, by the classifier in whose features that was chosen.
     """
 
     k: int
@@ -33,6 +34,7 @@ class Now:
     learners: Mapping[str, nn.Module]
     build: Callable[[str], nn.Module] | None = None
     unlabelled: Unlabelled | None = None
+    chosen: dict[nn.Module, Memory] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def without_labels(self) -> Unlabelled:

@@ -13,6 +13,7 @@ from palimpsest.diffusion.samplers import Sampler
 from palimpsest.learning.fisher import MEASURES
 from palimpsest.learning.now import Now
 from palimpsest.learning.teacher import Teacher
+from palimpsest.models.classifier import see_alike
 from palimpsest.models.predictors import directions
 from palimpsest.sources import (
     Codes,
@@ -25,7 +26,6 @@ from palimpsest.sources import (
     Refreshed,
     Trajectories,
 )
-from palimpsest.sources.keeping import Look
 from palimpsest.streams.pictures import Readable, joined
 from palimpsest.targets.weights import Importance, OldWeights
 
@@ -95,9 +95,16 @@ class Past:
     def balanced(self, now: Now, classifier: nn.Module) -> Data:
         """As many pictures of each class, old and new, as the memory will have of it, chosen by what a classifier sees."""
         self.declared("memory")
-        look = partial(directions, classifier)
-        memory = self.keeping.after(self.remembered, now.data.pictures, (self.seed, now.k), look)
-        return replace(now.data, pictures=memory.pictures, name="balanced")
+        now.chosen[classifier] = self.chosen_by(classifier, now)
+        return replace(now.data, pictures=now.chosen[classifier].pictures, name="balanced")
+
+    def chosen_by(self, classifier: nn.Module | None, now: Now) -> Memory:
+        """The memory once the present task has ended, by what a classifier sees; not chosen twice by the same features."""
+        for other, memory in now.chosen.items():
+            if classifier is not None and see_alike(classifier, other):
+                return memory
+        look = None if classifier is None else partial(directions, classifier)
+        return self.keeping.after(self.remembered, now.data.pictures, (self.seed, now.k), look)
 
     @property
     def everything(self) -> Readable | tuple:
@@ -180,12 +187,11 @@ class Past:
         """The same past, which does not look at pictures to choose some: for what only counts them."""
         return replace(self, keeping=replace(self.keeping, selection="random")) if self.keeping.herds else self
 
-    def remembering(self, now: Now, look: Look | None = None) -> Memory:
-        """The memory once the present task has ended. look: gives the features by which pictures are chosen for it."""
+    def remembering(self, now: Now, classifier: nn.Module | None = None) -> Memory:
+        """The memory once the present task has ended. classifier: in whose features pictures are chosen for it."""
         if "memory" not in self.keeps or not now.data.exists:
             return self.remembered
-        memory = self.keeping.after(self.remembered, now.data.pictures, (self.seed, now.k), look)
-        return replace(memory, flip=now.data.flip, views=now.data.views)
+        return replace(self.chosen_by(classifier, now), flip=now.data.flip, views=now.data.views)
 
     def after(
         self,

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
 from palimpsest.models.classifier import Classifier
-from palimpsest.models.predictors import directions, nearest_mean
+from palimpsest.models.predictors import nearest_mean
 from palimpsest.streams.pictures import Pictures
 
 
@@ -21,11 +21,6 @@ def greet(learners: Mapping[str, nn.Module], classes: Sequence[int]) -> None:
     for learner in learners.values():
         if isinstance(learner, Classifier):
             learner.meet(classes)
-
-
-def look_with(learners: Mapping[str, nn.Module], pictures: Pictures) -> Tensor:
-    """Features of length 1, float (N, D), by which pictures are chosen."""
-    return directions(classifier_of(learners), pictures)
 
 
 def predictors(plan: Plan, progress: Progress, remembered: Pictures | tuple) -> dict[str, nn.Module]:

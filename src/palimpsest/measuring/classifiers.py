@@ -1,14 +1,14 @@
 """The measures of what predicts classes, after a task."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from palimpsest.evaluation.accuracy import predict, together
 from palimpsest.measuring.found import Found
 from palimpsest.measuring.yardstick import Yardstick
-from palimpsest.streams.pictures import joined
 from palimpsest.streams.stream import Task
 
 
@@ -20,21 +20,33 @@ def measure_classifiers(
     classifiers: the strategy's own way to predict, and others of the same classifier, of which all together is enough.
     """
     tasks = yardstick.seen(task)
-    said = [predict(classifiers[0].logits, earlier.test, device) for earlier in tasks]
-    whole = together(said)
+    said = [predict(partial(logits_of, classifiers), earlier.test, device) for earlier in tasks]
+    own, *others = zip(*said, strict=True)
+    whole = together(own)
     found.measures |= named(whole.accuracy())
     if len(tasks) > 1 and tasks[-1] is task:
         old = set(yardstick.stream.seen(task.number)) - set(task.classes)
         found.measures |= named(whole.accuracy(sorted(old)), "accuracy_old")
         found.measures |= named(whole.accuracy(task.classes), "accuracy_new")
-    found.add_group("per_task", [{"task": t.number} | named(p.accuracy()) for t, p in zip(tasks, said, strict=True)])
+    found.add_group("per_task", [{"task": t.number} | named(p.accuracy()) for t, p in zip(tasks, own, strict=True)])
     classes = sorted(yardstick.stream.seen(task.number))
     found.add_group("per_class", [{"class": c} | named(whole.accuracy([c])) for c in classes])
-    if len(classifiers) > 1:
-        test = joined([earlier.test for earlier in tasks])
-        others = [predict(other.logits, test, device) for other in classifiers[1:]]
-        for each, predicted in zip(classifiers, [whole, *others], strict=True):
+    if others:
+        for each, predicted in zip(classifiers, [whole, *map(together, others)], strict=True):
             found.measures |= named(predicted.accuracy(), f"accuracy_{each.predicts}")
+
+
+def logits_of(classifiers: Sequence[nn.Module], x: Tensor) -> Iterator[Tensor]:
+    """What each of them says about pictures, (B, classes); several ways to predict by one network look once."""
+    if len(classifiers) == 1:
+        yield classifiers[0].logits(x)
+        return
+    seen: dict[nn.Module, Tensor] = {}
+    for each in classifiers:
+        network = getattr(each, "classifier", each)
+        if network not in seen:
+            seen[network] = network.features(x)
+        yield each.judge(seen[network])
 
 
 def named(accuracy: float | None, name: str = "accuracy") -> dict[str, float]:

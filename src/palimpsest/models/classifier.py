@@ -144,6 +144,13 @@ class Classifier(nn.Module):
         return drawn.seen_by("logits" if head in SAME_VIEW else head)
 
 
+def see_alike(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two classifiers of one form have the same features of every picture, whatever their last layers."""
+    pairs = zip(one.state_dict().items(), other.state_dict().values(), strict=True)
+    below = ((a, b) for (name, a), b in pairs if not name.startswith(("network.head.", "known.")))
+    return all(torch.equal(a, b) for a, b in below)
+
+
 def only(logits: Tensor, classes: Sequence[int]) -> Tensor:
     """Logits (B, all classes) with no probability outside `classes`."""
     return logits.masked_fill(outside(logits.shape[-1], tuple(classes), logits.device), -torch.inf)

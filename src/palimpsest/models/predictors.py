@@ -64,7 +64,11 @@ class NearestMean(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """−‖φ(x)/‖φ(x)‖ − μ_c‖², float32 (B, classes), of pictures (B, C, H, W); −∞ for a class without a mean."""
-        seen = functional.normalize(self.classifier.features(x), dim=1)
+        return self.judge(self.classifier.features(x))
+
+    def judge(self, features: Tensor) -> Tensor:
+        """The same of what the classifier sees in pictures, (B, D)."""
+        seen = functional.normalize(features, dim=1)
         distances = torch.cdist(seen, self.means).square()
         return (-distances).masked_fill(~self.means.any(dim=1), -torch.inf)
 

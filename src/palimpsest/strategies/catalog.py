@@ -12,7 +12,7 @@ from palimpsest.core import references
 from palimpsest.core.errors import RequestError, unknown
 
 FOLDER = Path(__file__).parent
-NOT_STRATEGIES = {"__init__", "catalog", "declare", "taught"}
+NOT_STRATEGIES = {"__init__", "catalog", "declare", "incremental", "taught"}
 KINDS = {"int": int, "float": float, "str": str, "bool": bool}
 
 

@@ -1,8 +1,9 @@
 """Dynamically expandable representation: a new backbone for each task, beside those of earlier ones, which stay as they are."""
 
 from palimpsest.core.term import Phase, Term
-from palimpsest.sources import Featured, union
+from palimpsest.sources import union
 from palimpsest.strategies import strategy
+from palimpsest.strategies.incremental import balanced, old_and_new
 from palimpsest.targets import Label, OwnLabel, label
 
 LEARNER = "expanding_classifier"
@@ -39,12 +40,8 @@ def der_expand(
     temperature: T (published: 5)
     """
     data = union(now.data, past.memory.pictures)
-    old, new = past.classes, tuple(number for number in now.classes if number not in past.classes)
+    old, new = old_and_new(now, past)
     terms = [Term(data, label), Term(data, OwnLabel(new if old else (), rest=True), auxiliary)]
     left = yield Phase(LEARNER, terms, freeze=now.learners[LEARNER].older)
-    if balanced_epochs and old and new:
-        even = Term(
-            Featured(past.balanced(now, left.learner), left.learner), Label(head="judged", temperature=temperature)
-        )
-        frozen = left.learner.below_the_head
-        yield Phase(LEARNER, [even], left, frozen, "balance", epochs=balanced_epochs, rate=balanced_rate)
+    targets = [Label(head="judged", temperature=temperature)]
+    yield from balanced(LEARNER, now, past, left, targets, balanced_epochs, rate=balanced_rate)

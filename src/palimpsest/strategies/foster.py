@@ -3,6 +3,7 @@
 from palimpsest.core.term import Phase, Term
 from palimpsest.sources import counts_of, union
 from palimpsest.strategies import strategy
+from palimpsest.strategies.incremental import old_and_new
 from palimpsest.targets import Balance, Label, OwnLabel, label
 
 LEARNER = "boosted_classifier"
@@ -42,7 +43,7 @@ def foster(
     compression_epochs: of the compression; 0: as the experiment has it (published: 130 after 170 of boosting)
     """
     data, before = union(now.data, past.memory.pictures), past.teacher(LEARNER)
-    old, new = past.classes, tuple(number for number in now.classes if number not in past.classes)
+    old, new = old_and_new(now, past)
     if not (old and new):
         yield Phase(LEARNER, [Term(data, label)])
         return

@@ -3,8 +3,9 @@
 from math import sqrt
 
 from palimpsest.core.term import Phase, Term
-from palimpsest.sources import Featured, union
+from palimpsest.sources import union
 from palimpsest.strategies import strategy
+from palimpsest.strategies.incremental import balanced, old_and_new
 from palimpsest.targets import Margin, judged, label
 
 LEARNER = "cosine_classifier"
@@ -40,7 +41,7 @@ def lucir(
     balanced_epochs: of the last layer alone (published: 0, and 20 for all of ImageNet)
     """
     data, before = union(now.data, past.memory.pictures), past.teacher(LEARNER)
-    old, new = past.classes, tuple(number for number in now.classes if number not in past.classes)
+    old, new = old_and_new(now, past)
     keep = strength * sqrt(len(old) / max(len(new), 1))
     left = yield Phase(
         LEARNER,
@@ -52,8 +53,5 @@ def lucir(
         start=now.imprinted(LEARNER, old),
         freeze=("network.head.old",) if old else (),
     )
-    if balanced_epochs and old and new:
-        even = Featured(past.balanced(now, left.learner), left.learner)
-        terms = [Term(even, judged), Term(even, Margin(old, new, nearest, margin, head="judged_cosines"))]
-        frozen = left.learner.below_the_head
-        yield Phase(LEARNER, terms, left, frozen, "balance", epochs=balanced_epochs, rate=0.1, milestones=(0.5,))
+    targets = [judged, Margin(old, new, nearest, margin, head="judged_cosines")]
+    yield from balanced(LEARNER, now, past, left, targets, balanced_epochs, rate=0.1, milestones=(0.5,))

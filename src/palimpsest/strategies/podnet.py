@@ -4,8 +4,9 @@ from math import sqrt
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.term import Phase, Term
-from palimpsest.sources import Featured, union
+from palimpsest.sources import union
 from palimpsest.strategies import strategy
+from palimpsest.strategies.incremental import balanced, old_and_new
 from palimpsest.targets import Apart
 
 LEARNER = "proxy_classifier"
@@ -45,7 +46,7 @@ def podnet(
     balanced_rate: by which the learning rate is multiplied there (published: 0.5 for CIFAR-100, 0.2 for ImageNet)
     """
     data, before = union(now.data, past.memory.pictures), past.teacher(LEARNER)
-    old, new = past.classes, tuple(number for number in now.classes if number not in past.classes)
+    old, new = old_and_new(now, past)
     if len(old + new) < 2:
         raise RequestError(
             "podnet tells a class apart from others, and the first task has one class alone; give it two or more."
@@ -62,8 +63,5 @@ def podnet(
         start=now.imprinted(LEARNER, old),
         freeze=("network.head.old",) if old else (),
     )
-    if balanced_epochs and old and new:
-        even = Featured(past.balanced(now, left.learner), left.learner)
-        terms = [Term(even, Apart(student, margin, clamp, head="judged"))]
-        frozen = left.learner.below_the_head
-        yield Phase(LEARNER, terms, left, frozen, "balance", epochs=balanced_epochs, rate=balanced_rate)
+    targets = [Apart(student, margin, clamp, head="judged")]
+    yield from balanced(LEARNER, now, past, left, targets, balanced_epochs, rate=balanced_rate)
