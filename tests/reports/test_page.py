@@ -267,3 +267,26 @@ def test_a_method_that_lacks_the_first_measure_is_in_the_legend_all_the_same(tmp
     text = write_report([a_run(tmp_path, "finetune"), run], tmp_path / "page.html").read_text(encoding="utf-8")
     legends = re.findall(r'<ul class="legend">(.*?)</ul>', text, re.DOTALL)
     assert "finetune" in legends[0] and "icarl" in legends[0]
+
+
+def test_a_page_of_classifiers_shows_average_and_last_accuracy_first(tmp_path):
+    """Side by side in the cards and in the table, as a terminal has them."""
+    run = a_run(tmp_path, "finetune")
+    results = json.loads((run / "results.json").read_text())
+    measures = {
+        "accuracy": 0.91,
+        "accuracy_softmax": 0.9,
+        "average_incremental_accuracy": 0.945,
+        "base_forgetting": 0.1,
+    }
+    for task in results["tasks"]:
+        task["measures"] = {"accuracy": 0.93}
+    results["tasks"][-1]["measures"] = results["final"] = measures
+    (run / "results.json").write_text(json.dumps(results))
+    text = write_report([run], tmp_path / "page.html").read_text(encoding="utf-8")
+    cards = text[text.index('class="cards"') : text.index('id="results"')]
+    places = [cards.index(number) for number in ("0.9100", "0.9450", "0.1000")]
+    assert places == sorted(places) and "0.9000" not in cards
+    section = text[text.index('id="results"') :]
+    first = section[: section.index("All other measures")]
+    assert "0.9450" in first and "Accuracy softmax" not in first

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from palimpsest.evaluation.catalog import LONG, find, in_order
+from palimpsest.evaluation.catalog import LONG, find, first_on_page, in_order
 from palimpsest.reports import comparison
 from palimpsest.reports.comparison import Cell
 from palimpsest.reports.figures import Line, legend, line_chart
@@ -26,12 +26,10 @@ from palimpsest.reports.markup import (
 )
 from palimpsest.reports.numbers import with_error
 
-HEADLINE = ("fid", "kld", "accuracy")
-
 
 def best_numbers(found: Gathered) -> Content:
     """A card for each headline measure: the best finished method and its number."""
-    cards = [card(found, name) for name in HEADLINE if any(name in m.row.measures for m in found.measured)]
+    cards = [card(found, name) for name in first_on_page(n for m in found.measured for n in m.row.measures)]
     return grid(*cards, class_="cards") if cards else None
 
 
@@ -61,7 +59,7 @@ def result_table(found: Gathered) -> Section | None:
     if not found.table:
         return None
     names = list(dict.fromkeys(n.removesuffix(LONG) for n in found.table.measures if not is_error(n)))
-    first = [name for name in names if name in HEADLINE] or names
+    first = first_on_page(names) or names
     others = [name for name in names if name not in first]
     rest = details("All other measures", scroll(measures_table(found, others), "all other measures"))
     starred = len([each for each in found.measured if each.finished]) > 1
@@ -144,7 +142,7 @@ def curves(found: Gathered) -> Section | None:
     names = in_order(n for m in found.measured for r in m.results for task in r.tasks for n in task.measures)
     lines = {name: tuple(lines_of(found, name)) for name in names if not name.endswith(LONG) and not is_error(name)}
     lines = {name: several for name, several in lines.items() if any(len(line.points) > 1 for line in several)}
-    first = [name for name in lines if name in HEADLINE] or list(lines)
+    first = first_on_page(lines) or list(lines)
     if not first:
         return None
     others = [name for name in lines if name not in first]
