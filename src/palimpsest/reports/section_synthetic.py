@@ -1,11 +1,13 @@
 """Synthetic pictures: how far they are from those that they stand in for, and how many were learnt from."""
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-from palimpsest.reports.gather import Gathered, Method, is_number
+from palimpsest.reports.comparison import Cell
+from palimpsest.reports.gather import Gathered, Method, complete
 from palimpsest.reports.markup import ABSENT, Markup, Section, details, join, scroll, table, tag
-from palimpsest.reports.numbers import amount, plain, with_error
+from palimpsest.reports.numbers import amount, with_error
 from palimpsest.reports.results import Results
 
 DISTANCES = ("FID", "KID", "seen as their class", "CLIP")
@@ -28,51 +30,70 @@ def gap_of(results: Results) -> Mapping[str, Any]:
     return results.tasks[-1].synthetic if results.tasks else {}
 
 
-def first_gap(method: Method) -> Mapping[str, Any]:
-    """That of the method's first run that has one: the pictures do not depend on the seed, but for those of a memory."""
-    return next(gap for results in method.results if (gap := gap_of(results)))
+def gaps_of(method: Method) -> list[Mapping[str, Any]]:
+    """Those of the method's runs that have one. Which classes are past depends on the seed where their order does."""
+    return [gap for results in method.results if (gap := gap_of(results))]
 
 
 def gap_table(methods: Sequence[Method]) -> Markup:
-    heads = ("method", "source", "pictures", *DISTANCES)
-    rows = ([m.name, first_gap(m)["source"], f"{first_gap(m)['count']}", *numbers(first_gap(m))] for m in methods)
+    heads = ("method", "source", "runs", "pictures", *DISTANCES)
+    rows = ([m.name, gaps_of(m)[0]["source"], *numbers(gaps_of(m))] for m in methods)
     words = (
-        "Distances of features between the synthetic pictures of all past classes and the real ones that samples are compared with; "
-        "seen as their class: the share in which the evaluator sees the class that they carry; CLIP: mean cosine with real pictures "
-        "of the same class, and that of real pictures among themselves, where evaluation.clip names a model."
+        "Distances of features between the synthetic pictures of all past classes and the real ones that samples are compared with, "
+        "mean ± standard error over runs (of one run, KID's own error); seen as their class: the share in which the evaluator sees the "
+        "class that they carry; CLIP: mean cosine with real pictures of the same class, and that of real pictures among themselves, "
+        "where evaluation.clip names a model."
     )
     return join([scroll(table(heads, rows), "gap"), tag("p", words, class_="note")])
 
 
 def by_class(method: Method) -> Markup:
-    """The same of each class."""
-    gap, results = first_gap(method), method.results[0]
-    rows = (
-        [results.class_name(str(part["class"])), f"{part['count']}", *numbers(part)]
-        for part in gap.get("per_class", ())
-    )
-    listed = table(("class", "pictures", *DISTANCES), rows)
+    """The same of each class, over the runs in which it was past."""
+    parts: dict[int, list[Mapping[str, Any]]] = {}
+    for gap in gaps_of(method):
+        for part in gap.get("per_class", ()):
+            parts.setdefault(part["class"], []).append(part)
+    name = method.results[0].class_name
+    rows = ([name(str(number)), *numbers(parts[number])] for number in sorted(parts))
+    listed = table(("class", "runs", "pictures", *DISTANCES), rows)
     return details(f"{method.name}, class by class", scroll(listed, "gap by class"))
 
 
-def numbers(gap: Mapping[str, Any]) -> list[str]:
-    """FID, KID with its error, purity, and CLIP's cosines in words."""
-    names = ("fid", "kid", "kid_se", "pure", "clip", "clip_real")
-    there = {name: gap[name] for name in names if is_number(gap.get(name))}
-    fid = plain(there["fid"]) if "fid" in there else ABSENT
-    kid = with_error(there["kid"], there.get("kid_se")) if "kid" in there else ABSENT
-    clip = f"{there['clip']:.3f} ({there['clip_real']:.3f})" if {"clip", "clip_real"} <= there.keys() else ABSENT
-    return [fid, kid, f"{there['pure']:.1%}" if "pure" in there else ABSENT, clip]
+def numbers(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many runs and pictures, FID, KID, purity, and CLIP's cosines in words; absent where a run lacks them."""
+    names = ("count", "fid", "kid", "kid_se", "pure", "clip", "clip_real")
+    there = {name: found for name in names if (found := complete(gap.get(name) for gap in gaps))}
+
+    def said(name: str, error: str = "") -> str:
+        return with_error(there[name].mean, there[name].error or (there[error].mean if error in there else None))
+
+    clip = {"clip", "clip_real"} <= there.keys()
+    return [
+        f"{len(gaps)}",
+        f"{there['count'].mean:.0f}" if "count" in there else ABSENT,
+        said("fid") if "fid" in there else ABSENT,
+        said("kid", "kid_se") if "kid" in there else ABSENT,
+        share(there["pure"]) if "pure" in there else ABSENT,
+        f"{there['clip'].mean:.3f} ({there['clip_real'].mean:.3f})" if clip else ABSENT,
+    ]
+
+
+def share(cell: Cell) -> str:
+    """Such as "92.5% ± 1.2%"."""
+    return f"{cell.mean:.1%}" + ("" if cell.error is None else f" ± {cell.error:.1%}")
 
 
 def seen_table(methods: Sequence[Method]) -> Markup | None:
-    """Optimizer steps, and rows of training data, of each method's first run: half the updates are half the training."""
+    """Optimizer steps, and rows of training data, means over runs: half the updates are half the training."""
     if not methods:
         return None
     rows = (
         [
             m.name,
-            *(amount(sum(task.seen.get(n, 0) for task in m.results[0].tasks)) for n in ("steps", "real", "synthetic")),
+            *(
+                amount(fmean(sum(task.seen.get(n, 0) for task in r.tasks) for r in m.results))
+                for n in ("steps", "real", "synthetic")
+            ),
         ]
         for m in methods
     )
