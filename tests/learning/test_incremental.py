@@ -136,6 +136,7 @@ def test_icarl_predicts_by_the_nearest_mean_and_says_what_its_last_layer_would(t
     assert {"accuracy_old", "accuracy_new", "base_forgetting", "average_incremental_accuracy"} <= last.keys()
     softmax = [task["measures"]["accuracy_softmax"] for task in run.results["tasks"]]
     assert last["average_incremental_accuracy_softmax"] == pytest.approx(sum(softmax) / 3)
+    assert run.results["final"]["average_incremental_accuracy_softmax"] == last["average_incremental_accuracy_softmax"]
     assert last["average_incremental_accuracy_nearest_mean"] == pytest.approx(last["average_incremental_accuracy"])
     found = open_learners(run.path / "models" / "task_3")
     x = 2 * torch.rand(3, 1, 8, 8) - 1
