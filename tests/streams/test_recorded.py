@@ -15,7 +15,7 @@ import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.evaluation.pictures import digest
 from palimpsest.streams import decode
-from palimpsest.streams.recorded import open_recorded
+from palimpsest.streams.recorded import open_recorded, size_of
 from palimpsest.synthesis.display import SynthesisDisplay
 from tests.streams.sets import PETS, pixels, write_folder
 
@@ -37,6 +37,13 @@ def test_labels_are_the_streams_and_pictures_can_be_taken_by_class(pets):
     assert np.array_equal(np.asarray(eels.pixels).transpose(0, 2, 3, 1), written["eel"][:2])
     assert len(open_recorded(root, NAMES, SHAPE, 0)) == 9
     assert open_recorded(root, PETS, SHAPE, 1).labels.tolist() == [0, 1, 2], "a stream's names in order"
+
+
+def test_how_large_pictures_are_is_known_without_reading_them_all(pets):
+    root, _ = pets
+    assert size_of(root) == (6, 6)
+    Image.new("RGB", (9, 7)).save(root / "cat" / "0.png")
+    assert size_of(root) == (7, 9)
 
 
 def test_sub_folders_may_be_called_by_number_or_nearly_by_name(pets):

@@ -9,6 +9,8 @@ from PIL import Image
 import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.reports.page import write_report
+from palimpsest.runs.events import read_events
+from tests.synthesis.tiny_model import save_tiny
 from tests.tiny import QUIET, tiny
 
 CLASSES = ("cat", "dog", "big_eel")
@@ -17,20 +19,24 @@ CLASSES = ("cat", "dog", "big_eel")
 @pytest.fixture
 def pets(tmp_path):
     """Twelve colour pictures of each class, told apart by their brightness."""
+    return drawn_pets(tmp_path / "pets", 16)
+
+
+def drawn_pets(place, size):
     random = np.random.default_rng(0)
-    for place, name in enumerate(CLASSES):
-        folder = tmp_path / "pets" / name
-        folder.mkdir(parents=True)
+    for shade, name in enumerate(CLASSES):
+        (place / name).mkdir(parents=True)
         for number in range(12):
-            pixels = random.integers(60 * place, 60 * place + 60, (16, 16, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / f"{number}.png")
-    return tmp_path / "pets"
+            pixels = random.integers(60 * shade, 60 * shade + 60, (size, size, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(place / name / f"{number}.png")
+    return place
 
 
-def train(place, pets, **synthetic):
+def train(place, pets, stream=None, **synthetic):
+    pets_in_order = {"name": "pets", "path": str(pets), "tasks": [["cat"], ["dog"], ["big_eel"]]}
     tables = tiny(
         learner="classifier",
-        stream={"name": "pets", "path": str(pets), "tasks": [["cat"], ["dog"], ["big_eel"]]},
+        stream=pets_in_order | (stream or {}),
         classifier={"head": "growing", "training": {"steps": 4, "batch": 8}},
         evaluation={"samples": 50, "reference": "all", "evaluator": {"steps": 5}},
         synthetic=synthetic,
@@ -84,3 +90,29 @@ def test_guidance_steps_and_prompts_are_settings_of_a_run(model, prompts, pets, 
     for wrong in ({"guidance": 2.0}, {"template": "{name}"}, {"steps": 5}):
         with pytest.raises(RequestError, match="is .recorded.|= .recorded."):
             train(tmp_path / "wrong", pets, source="recorded", path=str(manifest.parent), per_class=2, **wrong)
+
+
+def manifests(cache):
+    return [json.loads(path.read_text()) for path in sorted((cache / "synthetic").glob("*/manifest.json"))]
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("PALIMPSEST_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize(("native", "wanted", "kept"), [(48, 40, 40), (48, 8, 8), (40, 48, 40)])
+def test_pictures_are_kept_as_large_as_the_stream_s_or_as_the_model_draws_them(
+    native, wanted, kept, prompts, cache, tmp_path
+):
+    """And not as thumbnails that are enlarged again."""
+    model = save_tiny(tmp_path / "model", size=native)
+    pets = drawn_pets(tmp_path / "pets", wanted)
+    how = {"source": "text_to_image", "path": str(model), "prompts": str(prompts), "per_class": 2, "steps": 1}
+    run = train(tmp_path / "run", pets, **how)
+    (manifest,) = manifests(cache)
+    assert manifest["size"] == [kept, kept] and manifest["native_size"] == [native, native]
+    said = [event["text"] for event in read_events(run.path / "events.jsonl") if event["event"] == "warning"]
+    enlarged = [text for text in said if f"are {kept}×{kept}, and the stream's {wanted}×{wanted}" in text]
+    assert len(enlarged) == (kept < wanted)

@@ -1,4 +1,4 @@
-"""The smallest text-to-image pipeline that is still Stable Diffusion: random weights, pictures of 16×16."""
+"""The smallest text-to-image pipeline that is still Stable Diffusion: random weights, pictures of 16×16 unless asked otherwise."""
 
 from pathlib import Path
 
@@ -48,8 +48,8 @@ def tokenizer() -> CLIPTokenizer:
     return CLIPTokenizer({word: number for number, word in enumerate(words)}, [], model_max_length=LENGTH)
 
 
-def tiny_pipeline(most: float = 256.0, checker: bool = True) -> StableDiffusionPipeline:
-    """most: the mean red above which pictures are flagged."""
+def tiny_pipeline(most: float = 256.0, checker: bool = True, size: int = 16) -> StableDiffusionPipeline:
+    """most: the mean red above which pictures are flagged.  size: pixels a side, an even number."""
     torch.manual_seed(0)
     words = tokenizer()
     text = CLIPTextConfig(
@@ -69,7 +69,7 @@ def tiny_pipeline(most: float = 256.0, checker: bool = True) -> StableDiffusionP
         text_encoder=CLIPTextModel(text).eval(),
         tokenizer=words,
         unet=UNet2DConditionModel(
-            sample_size=8,
+            sample_size=size // 2,
             block_out_channels=(8, 16),
             layers_per_block=1,
             norm_num_groups=4,

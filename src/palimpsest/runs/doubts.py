@@ -14,8 +14,10 @@ def doubts_of(assembly: Assembly, measurer: Measurer, again: bool) -> Iterator[s
     if again:
         return
     yield from assembly.doubts
-    if measurer.yardstick.doubt:
-        yield measurer.yardstick.doubt
+    mixing = assembly.plan.courses[-1].mixing
+    for doubt in (measurer.yardstick.doubt, mixing.doubt if mixing else ""):
+        if doubt:
+            yield doubt
     if assembly.step_bytes > assembly.machine.memory / 2:
         yield (
             f"a step takes {megabytes(assembly.step_bytes)} at the least, of {megabytes(assembly.machine.memory)} that there are; lower "

@@ -25,12 +25,13 @@ def estimated(model: str | Path = MODEL, **asked: Any) -> SynthesisEstimate:
     return drawing.estimated(resolved(model), **asked)
 
 
-def synthesized(model: str | Path = MODEL, **asked: Any) -> Path:
+def synthesized(model: str | Path, side: int, **asked: Any) -> Path:
     """The folder of the cache that holds the set which such a call draws, drawn now as far as it is missing.
 
+    side: pixels that are kept, or the model's own where these are not more.
     It is named by all that decides its pictures. Runs that are started by themselves wait for each other there.
     """
-    prepared = drawing.prepare(drawing.request_of(resolved(model), asked))
+    prepared = drawing.prepare(drawing.request_of(resolved(model), asked), side)
     name = hashlib.blake2b(as_json(prepared.settings), digest_size=8).hexdigest()
     folder = make_place(cache_root() / "synthetic") / name
     with FileLock(f"{folder}.lock") if prepared.machine.world == 1 else nullcontext():

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from palimpsest.models.options import CLASSIFIERS
 from palimpsest.runs.config import Experiment
 from palimpsest.runs.synthesizing import synthesized
 from palimpsest.streams.pictures import Pictures
-from palimpsest.streams.recorded import open_recorded
+from palimpsest.streams.recorded import open_recorded, size_of
 from palimpsest.streams.stream import Stream
 
 PER_CLASS = 500  # of a folder or a model, where synthetic.per_class says nothing: the paper's
@@ -43,35 +44,58 @@ def mixing_of(
                 f'synthetic.source is "memory", and strategy {experiment.strategy.name} keeps none; choose one that does, such as lucir.'
             )
         return Mixing(options)
-    pictures = pictures_for(experiment, stream, draw)
-    check(pictures, stream)
-    return Mixing(options, pictures, digest(pictures))
+    made = mixing_with(experiment, stream, draw)
+    check(made.pictures, stream)
+    return replace(made, digest=digest(made.pictures))
 
 
-def pictures_for(experiment: Experiment, stream: Stream, draw: bool) -> Pictures:
-    """Labelled pictures of the classes that will be past."""
+def mixing_with(experiment: Experiment, stream: Stream, draw: bool) -> Mixing:
+    """The same with labelled pictures of the classes that will be past."""
     options, needed = experiment.synthetic, stream.seen(len(stream) - 1)
     if options.source in ("ideal", "useless"):
-        return held_back(stream, needed, options.per_class or 0)
+        return Mixing(options, held_back(stream, needed, options.per_class or 0))
     count = options.per_class or PER_CLASS
     if options.source != "recorded" and not draw:
-        pixels = torch.zeros(len(needed) * count, *stream.shape, dtype=torch.uint8)
-        labels = torch.tensor(needed).repeat_interleave(count)
-        return Pictures(pixels, labels, stream.train.white).to(stream.train.device)
+        return Mixing(options, blank(stream, needed, count))
     names = {number: stream.class_names[number] for number in needed}
-    folder = Path(options.path) if options.source == "recorded" else drawn(experiment, names, count)
-    device = stream.train.device
-    return open_recorded(folder, names, stream.shape, count, white=stream.train.white, device=device)
+    folder = Path(options.path) if options.source == "recorded" else drawn(experiment, stream, names, count)
+    how = {"white": stream.train.white, "device": stream.train.device}
+    return Mixing(
+        options,
+        open_recorded(folder, names, stream.shape, count, **how),
+        doubt=doubt_about(folder, stream.shape),
+    )
 
 
-def drawn(experiment: Experiment, names: Mapping[int, str], count: int) -> Path:
-    """The folder of a model's pictures of these classes, drawn now as far as they are missing."""
+def blank(stream: Stream, classes: Sequence[int], count: int) -> Pictures:
+    """Pictures of nothing, `count` of each class."""
+    pixels = torch.zeros(len(classes) * count, *stream.shape, dtype=torch.uint8)
+    labels = torch.tensor(classes).repeat_interleave(count)
+    return Pictures(pixels, labels, stream.train.white).to(stream.train.device)
+
+
+def doubt_about(folder: Path, shape: tuple[int, int, int]) -> str:
+    """A warning where a folder's pictures are smaller than the stream's; "" otherwise."""
+    (height, width), (_, wanted, wide) = size_of(folder), shape
+    if height >= wanted and width >= wide:
+        return ""
+    return (
+        f"the synthetic pictures in {folder} are {width}×{height}, and the stream's {wide}×{wanted}, so that they are enlarged; "
+        f"draw them with `palimpsest synthesize --size {max(wanted, wide)}`, or by a model that draws larger ones."
+    )
+
+
+def drawn(experiment: Experiment, stream: Stream, names: Mapping[int, str], count: int) -> Path:
+    """The folder of a model's pictures of these classes, drawn now as far as they are missing.
+
+    Not smaller than the stream's pictures, where the model draws none that are.
+    """
     options = experiment.synthetic
     asked = {"count": count, "device": experiment.engine.device}
     asked |= {name: value for name in ("steps", "guidance") if (value := getattr(options, name)) is not None}
     by_text = {"prompts": options.prompts, "template": options.template}
     asked |= by_text if options.source == "text_to_image" else {"classes": tuple(names.values())}
-    return synthesized(options.path, **asked)
+    return synthesized(options.path, max(stream.shape[1:]), **asked)
 
 
 def held_back(stream: Stream, needed: Sequence[int], count: int) -> Pictures:

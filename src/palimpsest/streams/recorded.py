@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from palimpsest.core.errors import RequestError
 from palimpsest.streams.cache import Decoded, cached, fingerprint
@@ -55,6 +56,16 @@ def open_recorded(
     pairs = [(file, number) for number, group in files.items() for file in group]
     decoded = through_cache(root, pairs, {} if manifest is None else digests_of(root, manifest), shape, white)
     return pictures_of(decoded, white, place, fits("auto", decoded.pixels.nbytes, place))
+
+
+def size_of(folder: str | Path) -> tuple[int, int]:
+    """Height and width of a folder's pictures, as its manifest says, or else of the first one."""
+    root = Path(folder).expanduser()
+    if (manifest := read_manifest(root)) and len(size := manifest.get("size", ())) == 2:
+        return tuple(size)
+    first = next(file for entry in folders(root) for file in pictures_in(entry.rglob("*"), entry))
+    with Image.open(first) as opened:
+        return opened.height, opened.width
 
 
 def through_cache(

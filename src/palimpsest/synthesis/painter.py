@@ -14,6 +14,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.synthesis.subjects import Subject
 
 WEIGHTS = re.compile(r"(diffusion_pytorch_model|model)(-\d+-of-\d+)?\.safetensors")
+SIDE = 32  # pixels of what is kept, where nothing is asked
 END = 2**20  # bytes that are read at either end of a file of weights
 
 
@@ -64,11 +65,14 @@ def both_ends(file: Path) -> bytes:
         return first + opened.read()
 
 
-def stored_size(native: tuple[int, int], asked: int | None) -> tuple[int, int]:
-    """Height and width that are kept. asked: as `Request.size`. Raises RequestError where that is more than is drawn."""
+def stored_size(native: tuple[int, int], asked: int | None, usual: int = SIDE) -> tuple[int, int]:
+    """Height and width that are kept. asked: as `Request.size`.  usual: pixels a side where nothing is asked.
+
+    Raises RequestError where that is more than is drawn.
+    """
     if asked == 0:
         return native
-    side = min(32, *native) if asked is None else asked
+    side = min(usual, *native) if asked is None else asked
     if side > min(native):
         raise RequestError(
             f"--size {side} was asked for, and the model draws {native[1]}×{native[0]} pixels; legal: 1 to {min(native)}, or 0 "

@@ -20,7 +20,7 @@ from palimpsest.synthesis.folder import SynthesisFolder
 from palimpsest.synthesis.manifest import settings_of
 from palimpsest.synthesis.meeting import Meeting
 from palimpsest.synthesis.opening import open_painter
-from palimpsest.synthesis.painter import Painter, stored_size
+from palimpsest.synthesis.painter import SIDE, Painter, stored_size
 from palimpsest.synthesis.prompt_file import TEMPLATE
 from palimpsest.synthesis.request import MODEL, Request
 from palimpsest.synthesis.subjects import Subject
@@ -94,12 +94,12 @@ def request_of(model: str | Path, asked: dict[str, Any]) -> Request:
     return Request(str(model), **given | {"classes": tuple(given.get("classes", ()))})
 
 
-def prepare(request: Request) -> Prepared:
-    """Open the model and the prompts, and check all that can be checked before drawing."""
+def prepare(request: Request, side: int = SIDE) -> Prepared:
+    """Open the model and the prompts, and check all that can be checked before drawing. side: kept where no size is asked for."""
     find_device(request.device)
     machine = find_machine(EngineOptions(device=request.device))
     painter, subjects = open_painter(request, machine)
-    size = stored_size(painter.native, request.size)
+    size = stored_size(painter.native, request.size, side)
     template = (request.template or TEMPLATE) if subjects[0].prompt else ""
     sizes = (painter.native, size)
     settings = settings_of(request, painter.about, subjects, template, sizes, machine.device.type)
