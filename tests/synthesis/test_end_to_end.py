@@ -87,9 +87,9 @@ def test_guidance_steps_and_prompts_are_settings_of_a_run(model, prompts, pets, 
     told = json.loads(manifest.read_text())
     assert [entry["prompt"] for entry in told["classes"]] == ["cat", "dog", "big eel"]
     assert (told["guidance"], told["steps"]) == (4.0, 2)
-    for wrong in ({"guidance": 2.0}, {"template": "{name}"}, {"steps": 5}):
-        with pytest.raises(RequestError, match="is .recorded.|= .recorded."):
-            train(tmp_path / "wrong", pets, source="recorded", path=str(manifest.parent), per_class=2, **wrong)
+    for name, value in {"guidance": 2.0, "template": "{name}", "steps": 5, "seed": 1, "revision": "main"}.items():
+        with pytest.raises(RequestError, match=f"{name} is of .*source = .recorded."):
+            train(tmp_path / "wrong", pets, source="recorded", path=str(manifest.parent), per_class=2, **{name: value})
 
 
 def manifests(cache):
@@ -116,3 +116,29 @@ def test_pictures_are_kept_as_large_as_the_stream_s_or_as_the_model_draws_them(
     said = [event["text"] for event in read_events(run.path / "events.jsonl") if event["event"] == "warning"]
     enlarged = [text for text in said if f"are {kept}×{kept}, and the stream's {wanted}×{wanted}" in text]
     assert len(enlarged) == (kept < wanted)
+
+
+def test_what_synthesize_takes_a_run_passes_on(model, prompts, pets, cache, tmp_path):
+    how = {"source": "text_to_image", "path": str(model), "prompts": str(prompts), "per_class": 2, "steps": 2}
+    more = {"seed": 7, "sampler": "ddim", "negative": "blurry", "precision": "bf16"}
+    train(tmp_path / "run", pets, **how, **more)
+    (told,) = manifests(cache)
+    assert (told["seed"], told["scheduler"], told["precision"]) == (7, "DDIMScheduler", "bf16")
+    assert {entry["negative_prompt"] for entry in told["classes"]} == {"blurry"}
+    with pytest.raises(RequestError, match="revision main was given, and .* is a folder"):
+        train(tmp_path / "hub", pets, **how, revision="main")
+    with pytest.raises(RequestError, match='unknown precision "fp8"'):
+        train(tmp_path / "precision", pets, **how, precision="fp8")
+
+
+def test_the_stream_s_classes_alone_are_drawn_and_once_for_every_order_of_them(model, prompts, pets, cache, tmp_path):
+    prompts.write_text(prompts.read_text() + "3,fox,is red\n")
+    how = {"source": "text_to_image", "path": str(model), "prompts": str(prompts), "per_class": 2, "steps": 1}
+    for place, last in enumerate(CLASSES):
+        others = [[name] for name in CLASSES if name != last]
+        train(tmp_path / str(place), pets, {"tasks": [*others, [last]]}, **how)
+    (told,) = manifests(cache)
+    assert [entry["name"] for entry in told["classes"]] == ["cat", "dog", "big eel"]
+    prompts.write_text("class_id,name\n0,cat\n1,eel\n2,fox\n")
+    with pytest.raises(RequestError, match='unknown class of .*prompts.csv "big_eel"'):
+        train(tmp_path / "missing", pets, **how)

@@ -77,6 +77,10 @@ class FeatureGANTable(FeatureGANOptions):
     )
 
 
+TO_TEXT = ("prompts", "template", "negative", "revision")  # what a text-to-image model is told
+TO_MODELS = (*TO_TEXT, "steps", "guidance", "sampler", "seed", "precision")  # as `palimpsest synthesize` has them
+
+
 class SyntheticOptions(BaseModel):
     """Labelled pictures of past classes that fill a part of each batch of a classifier (Jodelet et al. 2023, arXiv 2306.17560)."""
 
@@ -90,11 +94,16 @@ class SyntheticOptions(BaseModel):
     )
     path: str = Field("", description="the folder of pictures, or of the model")
     prompts: str = Field("", description="of text_to_image: a table of classes, as `palimpsest synthesize` takes it")
-    steps: int | None = Field(None, ge=1, description="by which a model draws; unset: as `palimpsest synthesize`")
-    guidance: float | None = Field(None, ge=0, description="of a model; unset: as `palimpsest synthesize`")
     template: str = Field(
         "", description='of the prompts of text_to_image, such as "{name}"; empty: name and definition'
     )
+    negative: str = Field("", description="negative prompt of text_to_image, for rows that have none")
+    revision: str = Field("", description="of a model of the hub, for text_to_image")
+    steps: int | None = Field(None, ge=1, description="by which a model draws; unset: as `palimpsest synthesize`")
+    guidance: float | None = Field(None, ge=0, description="of a model; unset: as `palimpsest synthesize`")
+    sampler: str = Field("", description="of a model; empty: its own")
+    seed: int | None = Field(None, ge=0, lt=2**63, description="of what a model draws; unset: 0, whatever the run's")
+    precision: str = Field("", description="in which a model draws; empty: as `palimpsest synthesize`")
     per_class: int | None = Field(
         None,
         ge=1,
@@ -119,6 +128,11 @@ class SyntheticOptions(BaseModel):
     )
     in_margin: bool = Field(True, description="whether they count in LUCIR's margin, too")
 
+    @property
+    def told_to_models(self) -> dict[str, Any]:
+        """What a model is told that draws, as far as anything is said."""
+        return {name: value for name in TO_MODELS if (value := getattr(self, name)) not in (None, "")}
+
     @model_validator(mode="after")
     def place(self) -> "SyntheticOptions":
         """Refuse a source without its folder, and a folder that nobody reads."""
@@ -126,11 +140,11 @@ class SyntheticOptions(BaseModel):
         if reads != bool(self.path):
             found = "gave none" if reads else f'gave "{self.path}", which nothing reads'
             raise ValueError(f'source = "{self.source}" {"needs" if reads else "takes no"} path, and you {found}')
-        draws = self.source in ("generator", "text_to_image")
-        if not draws and (self.steps is not None or self.guidance is not None):
-            raise ValueError(f'steps and guidance are of a model, and source = "{self.source}" draws nothing')
-        if self.source != "text_to_image" and (self.prompts or self.template):
-            raise ValueError(f'prompts and template are of source = "text_to_image", and it is "{self.source}"')
+        told = self.told_to_models
+        if told and self.source not in ("generator", "text_to_image"):
+            raise ValueError(f'{next(iter(told))} is of a model, and source = "{self.source}" draws nothing')
+        if self.source != "text_to_image" and (text := [name for name in TO_TEXT if name in told]):
+            raise ValueError(f'{text[0]} is of source = "text_to_image", and it is "{self.source}"')
         if self.batch == "pooled" and (self.losses != "both" or not self.in_margin):
             raise ValueError(
                 'batch = "pooled" makes no difference between real and synthetic pictures: leave losses and in_margin'

@@ -1,7 +1,7 @@
 """The synthetic pictures that an experiment asks for, before anything is trained."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def mixing_with(experiment: Experiment, stream: Stream, draw: bool) -> Mixing:
     if options.source != "recorded" and not draw:
         return Mixing(options, blank(stream, needed, count))
     names = {number: stream.class_names[number] for number in needed}
-    folder = Path(options.path) if options.source == "recorded" else drawn(experiment, stream, names, count)
+    folder = Path(options.path) if options.source == "recorded" else drawn(experiment, stream, count)
     how = {"white": stream.train.white, "device": stream.train.device}
     return Mixing(
         options,
@@ -85,17 +85,17 @@ def doubt_about(folder: Path, shape: tuple[int, int, int]) -> str:
     )
 
 
-def drawn(experiment: Experiment, stream: Stream, names: Mapping[int, str], count: int) -> Path:
-    """The folder of a model's pictures of these classes, drawn now as far as they are missing.
+def drawn(experiment: Experiment, stream: Stream, count: int) -> Path:
+    """The folder of a model's pictures of the stream's classes, drawn now as far as they are missing.
 
-    Not smaller than the stream's pictures, where the model draws none that are.
+    Not smaller than the stream's pictures, where the model draws none that are. A text-to-image model draws the last task's classes,
+    too, so that runs with another order of them have the same folder; a generator need not have learnt those.
     """
     options = experiment.synthetic
-    asked = {"count": count, "device": experiment.engine.device}
-    asked |= {name: value for name in ("steps", "guidance") if (value := getattr(options, name)) is not None}
-    by_text = {"prompts": options.prompts, "template": options.template}
-    asked |= by_text if options.source == "text_to_image" else {"classes": tuple(names.values())}
-    return synthesized(options.path, max(stream.shape[1:]), **asked)
+    wanted = stream.seen(len(stream) - (options.source == "generator"))
+    asked = {"count": count, "device": experiment.engine.device} | options.told_to_models
+    names = [stream.class_names[number] for number in sorted(wanted)]
+    return synthesized(options.path, max(stream.shape[1:]), classes=names, **asked)
 
 
 def held_back(stream: Stream, needed: Sequence[int], count: int) -> Pictures:

@@ -1,10 +1,12 @@
 """What is going to be drawn: classes, each with its name, its folder and its prompt."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from palimpsest.core.errors import RequestError, unknown
+from palimpsest.streams.recorded import key_of
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,28 @@ def check_subjects(subjects: Sequence[Subject], place: str) -> None:
 def chosen(subjects: Sequence[Subject], asked: Sequence[str], place: str) -> tuple[Subject, ...]:
     """Those of the classes that are asked for, by name, wnid or number, in the order of their numbers; all where none is.
 
-    Raises RequestError for one that is not there.
+    A name need not be spelt with the same signs: "T - shirt / top" is "T-shirt/top". Raises RequestError for one that is not there.
     """
-    by_word = {
-        word: subject
-        for subject in subjects
-        for word in (str(subject.class_id), subject.wnid, subject.folder, subject.name)
-    }
+    known = words_of(subjects)
+    wanted = set()
     for word in asked:
-        if not word or word not in by_word:
+        subject = known.get(word) or known.get(key_of(word))
+        if not word or subject is None:
             raise unknown(f"class of {place}", word, [subject.name for subject in subjects])
-    wanted = {by_word[word].class_id for word in asked}
+        wanted.add(subject.class_id)
     found = [subject for subject in subjects if not asked or subject.class_id in wanted]
     return tuple(sorted(found, key=lambda subject: subject.class_id))
+
+
+def words_of(subjects: Sequence[Subject]) -> dict[str, Subject]:
+    """The classes by what they go by; where a word is one's name and another's number, it is the name."""
+    keys = Counter(key_of(subject.name) for subject in subjects)
+    known = {key: subject for subject in subjects if keys[key := key_of(subject.name)] == 1}
+    for word_of in (
+        lambda subject: str(subject.class_id),
+        lambda subject: subject.wnid,
+        lambda subject: subject.folder,
+        lambda subject: subject.name,
+    ):
+        known |= {word_of(subject): subject for subject in subjects}
+    return known
