@@ -70,5 +70,5 @@ def test_the_dreams_of_a_pool_are_counted_and_only_a_few_are_dreamt(refresh, bat
     share = progress.learners["joint"].share_of_looking
     for each in dreams:
         assert each.seconds > 0
-        assert each.teacher_passes == pytest.approx(100 * 40 * (1 + share / 2)), "the look is counted once in two steps"
+        assert each.teacher_passes == pytest.approx(100 * (40 + share)), "the look is counted once"
     assert not progress.pools
