@@ -1,24 +1,10 @@
 """What each measure is, in words. Read by `palimpsest list measures` and by the tables; imports no torch."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 LONG = "_long"  # a measure of generation, taken again under the long sampler
-# What a terminal has room for; what the page shows first; and where nothing is generated, that, too, in both.
-HEADLINES = (
-    "fid",
-    "precision",
-    "recall",
-    "kld",
-    "memorisation",
-    "coverage_old",
-    "density_old",
-    "accuracy",
-    "forgetting",
-)
-FIRST = ("fid", "kld", "accuracy")
-ALONE = ("average_incremental_accuracy", "accuracy_nearest_mean", "base_forgetting")
 
 
 @dataclass(frozen=True)
@@ -239,24 +225,6 @@ MEASURES: dict[str, Measure] = {
 def find(name: str) -> Measure | None:
     """The entry that describes `name`, also under the long sampler ("fid_long"); None for a measure not listed."""
     return MEASURES.get(name.removesuffix(LONG))
-
-
-def headlines(names: Iterable[str]) -> list[str]:
-    """Those of the names that a terminal shows, in order: the headlines, and what the catalog does not know."""
-    plain = {name: name.removesuffix(LONG) for name in in_order(names)}
-    shown = with_alone(HEADLINES, plain)
-    return [name for name, known in plain.items() if known in shown or known not in MEASURES]
-
-
-def first_on_page(names: Iterable[str]) -> list[str]:
-    """Those of the names that the page shows first, in order, not those under the long sampler."""
-    names = in_order(names)
-    return [name for name in names if name in with_alone(FIRST, names)]
-
-
-def with_alone(shown: tuple[str, ...], names: Container[str]) -> tuple[str, ...]:
-    """What is shown of these names, where they may be of classifiers alone."""
-    return shown if "fid" in names else shown + ALONE
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from palimpsest.evaluation.catalog import LONG, find, headlines
+from palimpsest.evaluation.catalog import LONG, find
+from palimpsest.evaluation.headlines import headlines
 from palimpsest.reports.comparison import Row, Table, best
 from palimpsest.reports.numbers import with_error
 

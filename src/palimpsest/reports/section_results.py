@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from palimpsest.evaluation.catalog import LONG, find, first_on_page, in_order
+from palimpsest.evaluation.catalog import LONG, find, in_order
+from palimpsest.evaluation.headlines import first_on_page
 from palimpsest.reports import comparison
 from palimpsest.reports.comparison import Cell
 from palimpsest.reports.figures import Line, legend, line_chart

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import check_place, make_place, write_atomically
-from palimpsest.evaluation.catalog import LONG, find, headlines, in_order
+from palimpsest.evaluation.catalog import LONG, find, in_order
+from palimpsest.evaluation.headlines import headlines
 from palimpsest.reports.comparison import Row, Table, compare
 from palimpsest.reports.numbers import amount, duration, plain, with_error
 from palimpsest.reports.results import Results
