@@ -38,7 +38,7 @@ def tiny(**sections: dict) -> dict:
         "denoiser": DENOISER,
         "diffusion": {"steps": 100},
         "training": {"steps": 4, "batch": 8, "learning_rate": 1e-3},
-        "evaluation": {"samples": 0, "steps": 2, "sheet": 4},
+        "evaluation": {"samples": 0, "gap": 0, "steps": 2, "sheet": 4},
         "engine": {"device": "cpu", "threads": 1, "log_every": 2},
     }
     return {

@@ -75,7 +75,7 @@ def test_the_gap_of_synthetic_pictures_has_it_and_the_page_shows_it(folder, tmp_
         learner="classifier",
         stream={"name": "digits", "tasks": [[0, 1], [2]], "held_back": 0.3},
         classifier={"head": "growing", "training": {"steps": 2, "batch": 8}},
-        evaluation={"samples": 50, "evaluator": {"steps": 5}, "clip": str(folder)},
+        evaluation={"gap": 50, "evaluator": {"steps": 5}, "clip": str(folder)},
         synthetic={"source": "ideal", "per_class": 10},
     )
     run = palimpsest.train(tables, strategy="lucir", per_class=2, out=tmp_path / "run", display=QUIET)

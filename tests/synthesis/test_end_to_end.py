@@ -38,7 +38,7 @@ def train(place, pets, stream=None, **synthetic):
         learner="classifier",
         stream=pets_in_order | (stream or {}),
         classifier={"head": "growing", "training": {"steps": 4, "batch": 8}},
-        evaluation={"samples": 50, "reference": "all", "evaluator": {"steps": 5}},
+        evaluation={"gap": 50, "reference": "all", "evaluator": {"steps": 5}},
         synthetic=synthetic,
     )
     return palimpsest.train(tables, strategy="lucir", per_class=2, out=place, display=QUIET)

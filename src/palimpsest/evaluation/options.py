@@ -89,6 +89,9 @@ class EvaluationOptions(BaseModel):
     probe: int = Field(
         0, ge=0, description="training pictures for a linear probe of the generator's features after each task; 0: none"
     )
+    gap: int = Field(
+        10_000, ge=0, description="synthetic pictures that are compared with real ones after the last task; 0: none"
+    )
     replay: int = Field(250, ge=0, description="replayed pictures that are looked at in each phase; 0: none")
     extractor: Annotated[str, AfterValidator(settled)] = Field(
         "evaluator",
@@ -106,5 +109,7 @@ class EvaluationOptions(BaseModel):
     def check_kept(cls, count: int) -> int:
         """Refuse what has no five neighbours."""
         if 0 < count < LEAST_KEPT:
-            raise ValueError(f"what was kept is measured by {LEAST_KEPT} samples or more, or by 0 for not at all, not by {count}")
+            raise ValueError(
+                f"what was kept is measured by {LEAST_KEPT} samples or more, or by 0 for not at all, not by {count}"
+            )
         return count

@@ -23,7 +23,7 @@ from palimpsest.streams.stream import Stream, Task
 
 WAYS_OUT = (
     "give it classes to tell apart or more to learn by (evaluation.evaluator), take other features (evaluation.extractor), or "
-    "measure nothing (evaluation.samples=0)"
+    "measure nothing (evaluation.samples=0, and of synthetic pictures evaluation.gap=0)"
 )
 ADDRESS = (0, "evaluation")  # which pictures are looked at does not depend on a run's seed
 
@@ -102,9 +102,11 @@ class Yardstick:
         return self.held[task.number]
 
     def gap(self, pictures: Readable, classes: Sequence[int]) -> dict:
-        """How far labelled pictures of these classes are from the real ones that samples are compared with; {} without measures."""
+        """How far labelled pictures of these classes, at most evaluation.gap of them, are from the real ones that samples are
+        compared with; {} without measures."""
         if self.evaluator is None or not len(pictures):
             return {}
+        pictures = pictures.select(some(pictures, self.options.gap))
         made = describe_reference(pictures, self.extractor)
         x = (pictures.take(rows)[0] for rows in torch.arange(len(pictures)).split(self.options.batch))
         seen = torch.cat([self.evaluator.labels(part) for part in x]).cpu()
@@ -144,9 +146,13 @@ def make_yardstick(
     flip: bool,
     device: torch.device,
     say: Callable[[str], None],
+    compares: str = "samples",
 ) -> Yardstick:
-    """The yardstick of a stream. Its evaluator is trained where it is not cached, and `say` told so."""
-    if not options.samples:
+    """The yardstick of a stream. Its evaluator is trained where it is not cached, and `say` told so.
+
+    compares: what is held to real pictures, by the option that says how many: "samples", or synthetic pictures ("gap").
+    """
+    if not getattr(options, compares):
         return Yardstick(stream, options, flip)
     for task in stream.tasks:
         there = set(compared([task], options).labels.tolist())
@@ -155,7 +161,7 @@ def make_yardstick(
                 raise RequestError(
                     f"task {task.number} has no {options.reference} pictures of class {label} "
                     f'("{stream.class_names[label]}") to compare samples with; give it some, hold some out with '
-                    "--set stream.test_share=0.2, or measure nothing with --set evaluation.samples=0."
+                    f"--set stream.test_share=0.2, or measure nothing with --set evaluation.{compares}=0."
                 )
     evaluator = load_evaluator(stream, options.evaluator, say, device).on(device)
     extractor = load_extractor(options.extractor, evaluator, options.extractor_weights, device, stream.shape)

@@ -203,10 +203,12 @@ def measurer_of(assembly: Assembly, display: Display) -> Measurer:
     """The measurer of an assembly."""
     experiment, machine, evaluation = assembly.experiment, assembly.machine, assembly.experiment.evaluation
     generator = offering(assembly.progress.learners, "noise")
-    if generator is None and assembly.plan.courses[-1].mixing is None:  # no pictures that an evaluator could look at
+    if generator is None:
         evaluation = evaluation.model_copy(update={"samples": 0})
+    synthetic = assembly.plan.courses[-1].mixing is not None  # pictures that an evaluator looks at
     samplers = samplers_of(evaluation, generator)
-    yardstick = make_yardstick(assembly.stream, evaluation, experiment.stream.flip, machine.device, display.say)
+    flip, compares = experiment.stream.flip, "gap" if synthetic else "samples"
+    yardstick = make_yardstick(assembly.stream, evaluation, flip, machine.device, display.say, compares)
     return Measurer(yardstick, *samplers, machine, experiment.seed)
 
 
