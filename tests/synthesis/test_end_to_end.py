@@ -1,17 +1,22 @@
 """From a text-to-image model to a report: pictures are drawn, learnt from, and compared with real ones."""
 
 import json
+import re
+from io import StringIO
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.reports.page import write_report
 from palimpsest.runs.events import read_events
+from palimpsest.runs.models import open_learners
+from palimpsest.synthesis.display import SynthesisDisplay
 from tests.synthesis.tiny_model import save_tiny
-from tests.tiny import QUIET, tiny
+from tests.tiny import QUIET, same, tiny
 
 CLASSES = ("cat", "dog", "big_eel")
 
@@ -142,3 +147,25 @@ def test_the_stream_s_classes_alone_are_drawn_and_once_for_every_order_of_them(m
     prompts.write_text("class_id,name\n0,cat\n1,eel\n2,fox\n")
     with pytest.raises(RequestError, match='unknown class of .*prompts.csv "big_eel"'):
         train(tmp_path / "missing", pets, **how)
+
+
+def test_fewer_pictures_are_the_first_of_a_larger_set_that_is_there(model, prompts, pets, cache, tmp_path, monkeypatch):
+    how = {"source": "text_to_image", "path": str(model), "prompts": str(prompts), "steps": 1}
+    more = train(tmp_path / "more", pets, **how, per_class=9)
+    few = train(tmp_path / "few", pets, **how, per_class=3)
+    assert [told["count"] for told in manifests(cache)] == [9]
+    assert 0 < few.results["cost"]["synthetic_seconds"] == more.results["cost"]["synthetic_seconds"]
+    monkeypatch.setenv("PALIMPSEST_CACHE", str(tmp_path / "other"))
+    alone = train(tmp_path / "alone", pets, **how, per_class=3)
+    assert alone.results["accuracy_matrix"] == few.results["accuracy_matrix"]
+    assert same(*(open_learners(run.path / "models" / "task_3")["classifier"] for run in (alone, few)))
+    train(tmp_path / "more again", pets, **how, per_class=9)
+    assert sorted(told["count"] for told in manifests(tmp_path / "other")) == [3, 9]
+
+
+def test_how_long_it_takes_is_said_after_the_first_batch_where_there_is_no_terminal(model, prompts, tmp_path):
+    console = Console(file=StringIO(), width=200)
+    how = {"count": 40, "steps": 1, "batch": 2, "device": "cpu", "display": SynthesisDisplay(console)}
+    palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **how)
+    lines = console.file.getvalue().splitlines()
+    assert re.fullmatch(r"  2 of 120 pictures: [\d.,]+ pictures/s  left: [\d:]+ *", lines[1]), lines[:3]

@@ -44,12 +44,14 @@ class Mixing:
 
     pictures: of all classes that there are any of, with their labels; None where they are those of the memory.
     digest: a name for their content.  doubt: what a person should know of them, "" for nothing.
+    seconds: that drawing them has taken, in whatever run; 0: not known.
     """
 
     options: SyntheticOptions
     pictures: Pictures | None = None
     digest: str = ""
     doubt: str = ""
+    seconds: float = 0.0
 
     def into(self, made: Phase | Iterator[Phase], past: Past, now: tuple[int, ...] = ()) -> Phase | Iterator[Phase]:
         """The phases that a strategy asks for, with synthetic pictures among their real data; as they are before there is a past.

@@ -83,4 +83,6 @@ def results_of(assembly: Assembly, measurer: Measurer, tasks: list[dict], finish
     if progress.beside:
         results["cost"]["classifier"] = progress.beside_cost.whole
         results["classifier_remembers"] = sorted(assembly.plan.courses[0].keeps)
+    if (mixing := assembly.plan.courses[-1].mixing) and mixing.seconds:
+        results["cost"]["synthetic_seconds"] = mixing.seconds
     return results | measured(assembly.stream, measurer, tasks, finished)

@@ -1,14 +1,18 @@
 """`palimpsest synthesize`, which also takes a run: then its last model draws."""
 
 import hashlib
-from contextlib import nullcontext
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from palimpsest.core.files import cache_root, make_place
+from palimpsest.core.files import cache_root, make_place, write_atomically
+from palimpsest.learning.devices import Machine
 from palimpsest.runs.models import model_of
+from palimpsest.streams.manifest import NAME
 from palimpsest.synthesis import synthesize as drawing
 from palimpsest.synthesis.cost import SynthesisEstimate
 from palimpsest.synthesis.manifest import as_json
@@ -26,17 +30,49 @@ def estimated(model: str | Path = MODEL, **asked: Any) -> SynthesisEstimate:
 
 
 def synthesized(model: str | Path, side: int, **asked: Any) -> Path:
-    """The folder of the cache that holds the set which such a call draws, drawn now as far as it is missing.
+    """The folder of the cache that holds the set which such a call draws, or more of it; drawn now as far as it is missing.
 
     side: pixels that are kept, or the model's own where these are not more.
-    It is named by all that decides its pictures. Runs that are started by themselves wait for each other there.
+    It is named by all that decides its pictures, and by their count: fewer pictures are the first ones of more. Runs that are started
+    by themselves wait for each other there.
     """
     prepared = drawing.prepare(drawing.request_of(resolved(model), asked), side)
-    name = hashlib.blake2b(as_json(prepared.settings), digest_size=8).hexdigest()
-    folder = make_place(cache_root() / "synthetic") / name
-    with FileLock(f"{folder}.lock") if prepared.machine.world == 1 else nullcontext():
+    decides = {name: value for name, value in prepared.settings.items() if name != "count"}
+    name = hashlib.blake2b(as_json(decides), digest_size=8).hexdigest()
+    root, machine = make_place(cache_root() / "synthetic"), prepared.machine
+    count = machine.told(fewest(root, name, prepared.request.count))
+    folder, prepared = root / f"{name}-{count}", prepared.asking_for(count)
+    with FileLock(f"{folder}.lock") if machine.world == 1 else nullcontext(), timed(folder, machine):
         drawing.draw_into(folder, prepared)
     return folder
+
+
+def fewest(root: Path, name: str, count: int) -> int:
+    """The count of the smallest finished set of this name that has so many pictures of each class; `count` where there is none."""
+    there = (int(manifest.parent.name.removeprefix(f"{name}-")) for manifest in root.glob(f"{name}-*/{NAME}"))
+    return min((each for each in there if each >= count), default=count)
+
+
+@contextmanager
+def timed(folder: Path, machine: Machine) -> Iterator[None]:
+    """Add the time inside to that of a set that is not finished yet. It stands beside the folder, which holds no times."""
+    began, finished = time.monotonic(), (folder / NAME).exists()
+    try:
+        yield
+    finally:
+        if machine.main and not finished:
+            spent = seconds_of(folder) + machine.world * (time.monotonic() - began)
+            write_atomically(clock_of(folder), f"{spent:.1f}".encode())
+
+
+def seconds_of(folder: Path) -> float:
+    """How long a set of the cache has been drawn, all processes together; 0 where that is not known."""
+    return float(clock_of(folder).read_text()) if clock_of(folder).exists() else 0.0
+
+
+def clock_of(folder: Path) -> Path:
+    """The file that holds it."""
+    return folder.with_name(f"{folder.name}.seconds")
 
 
 def resolved(model: str | Path) -> str:

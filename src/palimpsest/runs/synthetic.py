@@ -14,7 +14,7 @@ from palimpsest.learning.past import Past
 from palimpsest.measuring.yardstick import Yardstick
 from palimpsest.models.options import CLASSIFIERS
 from palimpsest.runs.config import Experiment
-from palimpsest.runs.synthesizing import synthesized
+from palimpsest.runs.synthesizing import seconds_of, synthesized
 from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.recorded import open_recorded, size_of
 from palimpsest.streams.stream import Stream
@@ -60,11 +60,8 @@ def mixing_with(experiment: Experiment, stream: Stream, draw: bool) -> Mixing:
     names = {number: stream.class_names[number] for number in needed}
     folder = Path(options.path) if options.source == "recorded" else drawn(experiment, stream, count)
     how = {"white": stream.train.white, "device": stream.train.device}
-    return Mixing(
-        options,
-        open_recorded(folder, names, stream.shape, count, **how),
-        doubt=doubt_about(folder, stream.shape),
-    )
+    pictures = open_recorded(folder, names, stream.shape, count, **how)
+    return Mixing(options, pictures, doubt=doubt_about(folder, stream.shape), seconds=seconds_of(folder))
 
 
 def blank(stream: Stream, classes: Sequence[int], count: int) -> Pictures:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,10 @@ class Prepared:
     subjects: tuple[Subject, ...]
     size: tuple[int, int]
     settings: dict[str, Any]
+
+    def asking_for(self, count: int) -> "Prepared":
+        """The same for another count of pictures of each class."""
+        return replace(self, request=replace(self.request, count=count), settings=self.settings | {"count": count})
 
 
 def synthesize(
