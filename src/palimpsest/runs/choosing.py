@@ -1,5 +1,6 @@
 """Which strategy a [strategy] table asks for."""
 
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from palimpsest.core.errors import RequestError
@@ -14,6 +15,9 @@ DENOISERS = (
     ("denoiser",),
     ("conditional_denoiser",),
 )  # which of both is the strategy's choice, and not the experiment's
+
+
+SIZES = ("memory_size", "per_class")  # of a memory, of which one counts
 
 
 def asked_for(chosen: Any, strategy: "str | Strategy | None", named_anew: bool) -> "str | Strategy":
@@ -57,3 +61,18 @@ def learner_beside(entry: catalog.Entry, other: catalog.Entry, learner: str) -> 
             f"is the {learner}; set learner, or beside to a strategy for any, such as finetune."
         )
     return other.learners[0]
+
+
+def one_size(strategy: str, options: Mapping[str, Any], said: Collection[str]) -> dict[str, Any]:
+    """A strategy's options, in which a size of the memory that was said for this run replaces the experiment's other one.
+
+    said: names of the options that were. Refuses two sizes; 0 is none, and replaces nothing.
+    """
+    sizes = {name: options[name] for name in SIZES if name in said and options.get(name, 0) > 0}
+    if len(sizes) == len(SIZES):
+        found = " and ".join(f"{name} = {value}" for name, value in sizes.items())
+        raise RequestError(
+            f"the memory of {strategy} was given two sizes, {found}; give memory_size, which is of all pictures, or per_class, "
+            "which is of each class's."
+        )
+    return {name: 0 if sizes and name in SIZES and name not in sizes else value for name, value in options.items()}

@@ -21,7 +21,7 @@ from palimpsest.learning.options import (
     TrainingOptions,
 )
 from palimpsest.models.options import CLASSIFIERS, JointOptions, UNetOptions
-from palimpsest.runs.choosing import asked_for, learner_beside, own_name
+from palimpsest.runs.choosing import asked_for, learner_beside, one_size, own_name
 from palimpsest.runs.published import PublishedRow
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
@@ -128,7 +128,9 @@ def resolve(
     for name in chosen.keys() - {"name", "passed_in", "place", entry.name}:
         chosen[name] = catalog.check_options(catalog.find(name), chosen[name])
     defaults = catalog.check_options(entry, chosen.get(entry.name, {}))
-    chosen[entry.name] = catalog.check_options(entry, defaults | dict(options or {}))
+    checked = catalog.check_options(entry, defaults | dict(options or {}))
+    own_settings = {key.removeprefix(f"strategy.{entry.name}.") for key in settings}
+    chosen[entry.name] = one_size(entry.name, checked, own_settings | (options or {}).keys())
     if other := chosen[entry.name].get("beside"):
         tables["learner"] = learner_beside(entry, catalog.find(other), tables.get("learner", "denoiser"))
         chosen[other] = catalog.check_options(catalog.find(other), chosen.get(other, {}))
