@@ -175,24 +175,29 @@ def test_rows_of_few_labels_have_the_settings_of_theirs():
     assert row["settings"]["augmentation.noise"] == ["flip", "resized_crop 0.64"]
 
 
-INCREMENTAL = {  # tasks, classes of the first, and what is printed: average and last accuracy by pictures a class, real or synthetic
+# Tasks; average and last accuracy by synthetic pictures a class (0: 20 real ones); LUCIR as quoted; iCaRL with its forgetting; FOSTER.
+INCREMENTAL = {
     "incremental_cifar100": (
         6,
         {0: (0.6337, 0.5391), 20: (0.5238, 0.3368), 100: (0.5454, 0.3656), 500: (0.5577, 0.3878)},
-        0.5803,
+        [0.633],
+        (0.5803, 0.3287),
+        [0.7108, 0.7010],
     ),
     "incremental_cifar100_10": (
         11,
         {0: (0.6088, 0.5142), 20: (0.4279, 0.2183), 100: (0.4856, 0.2793), 500: (0.5219, 0.3258)},
-        0.5301,
+        [0.6018],
+        (0.5301, 0.3298),
+        [0.6861, 0.6795],
     ),
-    "incremental_cifar100_25": (26, {}, 0.4847),
+    "incremental_cifar100_25": (26, {}, [], (0.4847, 0.3632), [0.6495, 0.6383]),
 }
 
 
 @pytest.mark.parametrize("name", INCREMENTAL)
 def test_classifiers_are_as_published(name):
-    tasks, memory, icarl = INCREMENTAL[name]
+    tasks, memory, lucir, icarl, foster = INCREMENTAL[name]
     tables = read_experiment(name)
     experiment = resolve(tables)
     assert (experiment.stream.tasks, experiment.stream.base) == (tasks, 50)
@@ -200,13 +205,16 @@ def test_classifiers_are_as_published(name):
     how = experiment.classifier.training
     assert (how.epochs, how.batch, how.learning_rate, how.weight_decay) == (160, 128, 0.1, 5e-4)
     assert (how.momentum, how.milestones, how.decay, how.optimizer) == (0.9, (0.5, 0.75), 0.1, "sgd")
-    found = {row.settings.get("synthetic.per_class", 0): row for row in experiment.published if row.strategy == "lucir"}
+    rows = experiment.published
+    found = {row.settings.get("synthetic.per_class", 0): row for row in rows if "memory content" in row.table}
     printed = {count: (row.average_incremental_accuracy[0], row.accuracy[0]) for count, row in found.items()}
     assert printed == memory
-    (row,) = (row for row in experiment.published if row.strategy == "icarl")
-    assert row.average_incremental_accuracy == (icarl,)
+    assert [row.average_incremental_accuracy[0] for row in rows if "quoted" in row.table] == lucir
+    (row,) = (row for row in rows if row.strategy == "icarl")
+    assert (row.average_incremental_accuracy[0], row.base_forgetting[0]) == icarl
+    assert [row.average_incremental_accuracy[0] for row in rows if row.strategy == "foster"] == foster
     planned = plan(tables, published_methods(experiment, (), {}), experiment.seeds)
-    assert len(planned) == 3 * len(experiment.published)
+    assert len(planned) == 3 * (len(memory) + 2), "LUCIR with each memory, iCaRL, FOSTER; each once, whoever prints it"
     pooled = [run.experiment for run in planned if run.experiment.synthetic.source == "recorded"]
     assert len(pooled) == 3 * max(len(memory) - 1, 0)
     assert all(run.synthetic.batch == "pooled" and run.options["per_class"] == 0 for run in pooled)
@@ -214,7 +222,7 @@ def test_classifiers_are_as_published(name):
 
 def test_rows_that_differ_in_settings_are_told_apart():
     rows = published_of(read_experiment("incremental_cifar100"))["rows"]
-    assert [row["settings"]["synthetic.source"] for row in rows] == ["none", "recorded", "recorded", "recorded", "none"]
+    assert [row["settings"]["synthetic.source"] for row in rows][:5] == ["none", *["recorded"] * 3, "none"]
     assert [row["settings"].get("synthetic.per_class") for row in rows][:4] == [None, 20, 100, 500]
 
 
@@ -231,3 +239,24 @@ def test_imagenet_is_as_published(name, base, subset):
     assert (experiment.options["strength"], experiment.classifier.training.epochs) == (10.0, 90)
     assert [round(edge * 90, 1) for edge in experiment.classifier.training.milestones] == [30.0, 60.0]
     assert experiment.options["balanced_epochs"] == (0 if subset else 20)
+
+
+@pytest.mark.parametrize("name", [*INCREMENTAL, "incremental_imagenet_subset", "incremental_imagenet"])
+def test_other_classifiers_have_the_published_options(name):
+    """And, with the settings of its row, FOSTER the published schedule: 200 epochs, then 170 and 130 a step, along a cosine."""
+    tables = read_experiment(name)
+    options = {each: resolve(tables).all_options_of(each) for each in ("podnet", "foster", "der_expand")}
+    podnet = {key: options["podnet"][key] for key in ("strength", "flat", "balanced_rate", "balanced_epochs")}
+    large = "imagenet" in name
+    assert podnet == {
+        "strength": 8.0 if large else 3.0,
+        "flat": 10.0 if large else 1.0,
+        "balanced_rate": 0.2 if large else 0.5,
+        "balanced_epochs": 20,
+    }
+    assert (options["foster"]["boosting_epochs"], options["foster"]["compression_epochs"]) == (170, 130)
+    assert {each["per_class"] for each in options.values()} == {20}
+    if not large:
+        run, *_ = plan(tables, published_methods(resolve(tables), ("foster",), {}), (0,))
+        how = run.experiment.classifier.training
+        assert (how.epochs, how.schedule, how.learning_rate, how.weight_decay) == (200, "cosine", 0.1, 5e-4)

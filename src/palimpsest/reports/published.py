@@ -13,7 +13,13 @@ from palimpsest.reports.numbers import with_error
 from palimpsest.reports.results import Results, decides
 from palimpsest.reports.table import ABSENT, WIDEST, Shown, column, heading
 
-MEASURES = ("fid", "kld", "accuracy", "average_incremental_accuracy")  # what a published row may hold
+MEASURES = (
+    "fid",
+    "kld",
+    "accuracy",
+    "average_incremental_accuracy",
+    "base_forgetting",
+)  # what a published row may hold
 EXTRACTOR, EVALUATOR = "inception", "resnet18"  # the paper's, as the names of ours begin
 
 

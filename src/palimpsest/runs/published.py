@@ -24,4 +24,7 @@ class PublishedRow(BaseModel):
     average_incremental_accuracy: Value | None = Field(
         None, description="mean over tasks of the accuracy after each, 0 to 1"
     )
+    base_forgetting: Value | None = Field(
+        None, description="fall of the first task's accuracy by the last task, 0 to 1, lower is better"
+    )
     note: str = Field("", description="what has to be known to read it rightly")

@@ -3,13 +3,14 @@
 import itertools
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from palimpsest.core.errors import RequestError
 from palimpsest.runs.config import Experiment, resolve, to_toml
 from palimpsest.runs.deciding import deciding, leaves
 from palimpsest.runs.naming import name_of
+from palimpsest.runs.published import PublishedRow
 from palimpsest.strategies import catalog
 from palimpsest.studies.axes import combinations, owner_of
 
@@ -68,15 +69,15 @@ def published_methods(
             raise RequestError(
                 f'"{key}" is set, and the published rows say themselves what their strategies\' options are.'
             )
-    return [
-        Method(
-            row.strategy,
-            {f"strategy.{row.strategy}.{name}": value for name, value in row.options.items()} | row.settings | settings,
-        )
-        for row in experiment.published
-        if row.strategy in (strategies or there)
-        for settings in combinations(axes)
-    ]
+    of_rows = [method_of(row) for row in experiment.published if row.strategy in (strategies or there)]
+    once = [method for place, method in enumerate(of_rows) if method not in of_rows[:place]]  # two papers may print one
+    return [replace(each, settings=each.settings | more) for each in once for more in combinations(axes)]
+
+
+def method_of(row: PublishedRow) -> Method:
+    """The method whose numbers a published row holds."""
+    options = {f"strategy.{row.strategy}.{name}": value for name, value in row.options.items()}
+    return Method(row.strategy, options | row.settings)
 
 
 def published_of(tables: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,10 +86,11 @@ def published_of(tables: Mapping[str, Any]) -> dict[str, Any]:
     tables: as `read_experiment` gives them. Raises RequestError for an experiment without published rows.
     """
     experiment = resolve(tables)
-    methods = published_methods(experiment, (), {})
+    published_methods(experiment, (), {})  # there are some
     varied = {key for row in experiment.published for key in row.settings}
     rows = []
-    for row, method in zip(experiment.published, methods, strict=True):
+    for row in experiment.published:
+        method = method_of(row)
         run = resolve(tables, method.strategy, settings=method.settings)
         found = {key: value for key, value in leaves(run).items() if key in varied}
         rows.append(row.model_dump() | {"options": run.options, "settings": found})
