@@ -8,6 +8,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.sources import Keeping, Memory
 from palimpsest.sources.keeping import herding
 from palimpsest.streams.pictures import Pictures
+from tests.laws.test_waiting import Waiting
 
 
 def pictures(labels, first=0):
@@ -37,6 +38,14 @@ def test_herding_is_the_definition_and_fewer_pictures_are_the_first_of_more():
     mean = features.mean(0)
     near, random = features[herding(features, 5)].mean(0), features[:5].mean(0)
     assert (near - mean).norm() < (random - mean).norm()
+
+
+def test_herding_reads_the_device_once():
+    """Whatever it chooses; a number at a time would wait for each picture."""
+    features = functional.normalize(torch.randn(30, 5, generator=torch.Generator().manual_seed(1)), dim=1)
+    with Waiting():
+        chosen = herding(features, 12)
+    assert chosen == brute_force(features, 12)
 
 
 def look(some):

@@ -128,11 +128,13 @@ def herding(features: Tensor, count: int) -> list[int]:
 
     features: of length 1, float (N, D).
     """
-    mean, total, left = features.mean(0), torch.zeros_like(features[0]), torch.ones(len(features), dtype=torch.bool)
-    chosen: list[int] = []
+    mean, total = features.mean(0), torch.zeros_like(features[0])
+    used = torch.zeros(len(features), dtype=torch.bool, device=features.device)
+    chosen: list[Tensor] = []
     for number in range(1, min(count, len(features)) + 1):
-        distance = ((features + total) / number - mean).norm(dim=1).cpu()
-        chosen.append(int(distance.masked_fill(~left, torch.inf).argmin()))
-        left[chosen[-1]] = False
-        total = total + features[chosen[-1]]
-    return chosen
+        distance = ((features + total) / number - mean).norm(dim=1)
+        place = distance.masked_fill(used, torch.inf).argmin(0, keepdim=True)
+        chosen.append(place)
+        used = used.index_fill(0, place, True)
+        total = total + features.index_select(0, place)[0]
+    return torch.cat(chosen).tolist() if chosen else []
