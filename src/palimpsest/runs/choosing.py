@@ -11,12 +11,8 @@ from palimpsest.strategies.declare import ANY
 if TYPE_CHECKING:
     from palimpsest.core.term import Strategy
 
-DENOISERS = (
-    ("denoiser",),
-    ("conditional_denoiser",),
-)  # which of both is the strategy's choice, and not the experiment's
-
-
+# Which of both is the strategy's choice, and not the experiment's.
+DENOISERS = (("denoiser",), ("conditional_denoiser",))
 SIZES = ("memory_size", "per_class")  # of a memory, of which one counts
 
 
