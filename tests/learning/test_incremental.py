@@ -190,3 +190,22 @@ def test_what_it_would_cost_is_estimated(tmp_path):
     """The second task of LUCIR has a teacher's pass for each picture, of those that are remembered, too."""
     found = palimpsest.estimate("digits_incremental", strategy="lucir", set={"classifier.training.epochs": 1})
     assert found.steps > 0 and found.student_passes > found.teacher_passes > 0
+
+
+def warnings(run):
+    told = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    return [(each["task"], each["text"]) for each in told if each["event"] == "warning"]
+
+
+def test_a_class_that_the_memory_loses_is_a_warning(tmp_path):
+    """Shares of tasks: in the end 2, 1 and 1 pictures of three, one and two classes."""
+    run = train(tmp_path / "run", "experience_replay", memory_size=4, selection="by_task")
+    lost = [(task, text) for task, text in warnings(run) if "the memory keeps no picture of" in text]
+    assert {task for task, _ in lost} >= {3} and all(
+        "it is chosen by by_task; give a larger memory_size" in t for _, t in lost
+    )
+    (last,) = (text for task, text in lost if task == 3)
+    named = last.split(" of ")[1].split(",")[0]
+    assert named in "012345"
+    whole = train(tmp_path / "whole", "experience_replay", memory_size=12, selection="random")
+    assert not [text for _, text in warnings(whole) if "the memory keeps" in text]

@@ -18,7 +18,7 @@ from palimpsest.learning.now import Now
 from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.plan import Plan, Run
 from palimpsest.learning.progress import Progress, taken
-from palimpsest.learning.remembering import classifier_of, greet, predictors
+from palimpsest.learning.remembering import classifier_of, greet, lost, predictors
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.learning.train import pictures_of, rows_of, train
 from palimpsest.learning.work import Work, below
@@ -38,6 +38,11 @@ def continual(plan: Plan, progress: Progress, run: Run) -> None:
         if not progress.trained:
             learn(plan, now, progress, run)
         memory = progress.past.remembering(now, classifier_of(progress.best))
+        if gone := lost(progress.past, now, memory):
+            run.warn(
+                f"the memory keeps no picture of {', '.join(plan.stream.class_names[number] for number in gone)}, for it is chosen by "
+                f"{progress.past.keeping.selection}; give a larger memory_size, or selection random, herding or reservoir, which keep some of each class"
+            )
         run.measure(task, predictors(plan, progress, memory.pictures))
         turn_page(plan, now, progress, memory)
         run.save()

@@ -31,6 +31,9 @@ class Run(Journal, Protocol):
     def end_dreams(self, pool: Pool) -> None:
         """The pool is complete."""
 
+    def warn(self, sentence: str) -> None:
+        """A warning, to the log and to the person."""
+
     def save(self) -> None:
         """Write a checkpoint of the progress."""
 

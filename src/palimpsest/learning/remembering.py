@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
+from palimpsest.learning.now import Now
+from palimpsest.learning.past import Past
 from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
 from palimpsest.models.classifier import Classifier
 from palimpsest.models.predictors import nearest_mean
+from palimpsest.sources import Memory
 from palimpsest.streams.pictures import Pictures
 
 
@@ -21,6 +24,15 @@ def greet(learners: Mapping[str, nn.Module], classes: Sequence[int]) -> None:
     for learner in learners.values():
         if isinstance(learner, Classifier):
             learner.meet(classes)
+
+
+def lost(past: Past, now: Now, memory: Memory) -> list[int]:
+    """The classes that were remembered or present and of which a memory has nothing; none where it keeps nothing at all."""
+    if "memory" not in past.keeps or not memory.exists:
+        return []
+    before = [pictures.labels for pictures in (past.remembered.pictures, now.data.pictures) if len(pictures)]
+    classes = {number for labels in before for number in labels.unique().tolist()}
+    return sorted(classes - set(memory.pictures.labels.tolist()))
 
 
 def predictors(plan: Plan, progress: Progress, remembered: Pictures | tuple) -> dict[str, nn.Module]:
