@@ -63,11 +63,18 @@ class Mixed:
         Rows are counted from the first epoch on, so that every real picture comes once in each, whatever has to be rounded.
         """
         if self.added:
-            return batch, batch.part(0.0, self.share / (1 - self.share))
+            return batch, self.beside(batch)
         first, last = (self.reals(row) for row in (batch.start, batch.start + batch.size))
         real = replace(batch, size=last - first, start=first, whole=ceil(batch.rows * (1 - self.share)), epoch=0)
         rest = ceil(batch.rows * self.share)
         return real, replace(batch, size=batch.size - real.size, start=batch.start - first, whole=rest, epoch=0)
+
+    def beside(self, batch: Batch) -> Batch:
+        """The synthetic pictures that are added to a batch of real ones, counted on from those of the batches before it."""
+        ratio = self.share / (1 - self.share)
+        first, last = (int(ratio * row + 0.5) for row in (batch.start, batch.start + batch.size))
+        whole = ceil(ratio * batch.rows)
+        return replace(batch, size=min(last - first, whole), start=first, whole=whole, epoch=0)
 
     def reals(self, row: int) -> int:
         """How many of the rows before this one are real."""
