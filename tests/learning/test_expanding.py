@@ -11,6 +11,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.learning.mixing import Mixing
 from palimpsest.learning.options import SyntheticOptions
 from palimpsest.runs.models import open_learners
+from palimpsest.sources.guarded import Guarded
 from palimpsest.streams.pictures import Pictures
 from palimpsest.targets import Apart, label
 from tests.learning.steps import Step
@@ -99,7 +100,7 @@ def test_synthetic_pictures_count_among_those_that_classes_are_weighed_by():
 
     def counts(mixing):
         (term,) = [term for term in phase.terms if term.target.name == "balanced label"]
-        target = mixing.term(term, past, some).target
+        target = mixing.term(term, Guarded(some, past.classes, mixing.leak)).target
         return dict(getattr(target, "target", target).balance.counts)
 
     assert counts(Mixing(SyntheticOptions(source="ideal"), some)) == {0: 5, 1: 5, 2: 3, 3: 3}

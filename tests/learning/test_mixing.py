@@ -4,17 +4,22 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 
 import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.core.term import Phase, Term
+from palimpsest.learning.continual import open_task, turn_page
 from palimpsest.learning.mixing import Mixing, first_of_each, mislabelled
 from palimpsest.learning.options import SyntheticOptions
 from palimpsest.learning.past import Past
+from palimpsest.learning.remembering import greet
+from palimpsest.runs.assembly import assemble
+from palimpsest.runs.config import resolve
 from palimpsest.runs.models import open_learners
-from palimpsest.sources import Data
+from palimpsest.sources import Data, Mixed
 from palimpsest.streams.pictures import Pictures
-from palimpsest.targets import label
+from palimpsest.targets import OnReal, label
 from tests.learning.test_incremental import tables
 from tests.tiny import QUIET, interrupted_after, same, tiny
 
@@ -55,13 +60,74 @@ def test_an_interrupted_run_ends_as_one_that_was_not(source, losses, tmp_path):
     assert same(*both)
 
 
-def test_in_which_losses_they_count_is_a_choice(tmp_path):
-    runs = [
-        train(tmp_path / losses, synthetic={"source": "ideal", "losses": losses})
-        for losses in ("both", "classification", "distillation")
-    ]
-    found = [open_learners(run.path / "models" / "task_2")["classifier"] for run in runs]
-    assert not (same(found[0], found[1]) or same(found[0], found[2]) or same(found[1], found[2]))
+def second_phase(strategy="lucir", synthetic=None, **options):
+    """The first phase of the second task, as a run would train it."""
+    base = tables()
+    base["stream"] |= {"held_back": 0.3}
+    base["synthetic"] = {"source": "ideal"} | (synthetic or {})
+    assembly = assemble(resolve(base, strategy, {"per_class": 4, "selection": "random"} | options))
+    plan, progress = assembly.plan, assembly.progress
+    first = open_task(plan, progress, assembly.stream.tasks[0])
+    greet(progress.learners, first.classes)
+    turn_page(plan, first, progress, progress.past.remembering(first))
+    made = plan.courses[-1].phases(open_task(plan, progress, assembly.stream.tasks[1]), progress.past)
+    return made if isinstance(made, Phase) else next(made)
+
+
+@pytest.mark.parametrize(
+    ("losses", "in_margin", "real_only"),
+    [
+        ("both", True, set()),
+        ("both", False, {"margin"}),
+        ("classification", True, {"teacher.features"}),
+        ("classification", False, {"teacher.features", "margin"}),
+        ("distillation", True, {"label"}),
+        ("distillation", False, {"label", "margin"}),
+    ],
+)
+def test_in_which_losses_they_count_is_a_choice(losses, in_margin, real_only):
+    """Of LUCIR's three; all of them see them, and those that are left out count on real ones only."""
+    terms = second_phase(synthetic={"losses": losses, "in_margin": in_margin}).present
+    assert {term.target.name for term in terms} == {"label", "teacher.features", "margin"}
+    assert {term.target.name for term in terms if isinstance(term.target, OnReal)} == real_only
+    assert all(isinstance(term.source, Mixed) for term in terms)
+
+
+def test_a_target_of_one_s_own_says_of_which_kind_it_is():
+    class Own:
+        name, head, needs, exists = "own", "logits", frozenset(), True
+
+    class Distilling(Own):
+        kind = "distillation"
+
+    pictures = Pictures(torch.zeros(4, 1, 1, 1, dtype=torch.uint8), torch.tensor([0, 0, 1, 1]))
+
+    def counted(target, losses):
+        phase = Phase("classifier", [Term(Data(pictures), target)])
+        mixing = Mixing(SyntheticOptions(source="ideal", losses=losses), pictures)
+        (term,) = mixing.into(phase, Past(classes=(0, 1))).terms
+        return term.target is target
+
+    assert counted(Own(), "both") and counted(Distilling(), "distillation")
+    with pytest.raises(
+        RequestError, match='the loss "own" is one of classification and distillation at once, or does not'
+    ):
+        counted(Own(), "distillation")
+    with pytest.raises(RequestError, match='the loss "own"'):
+        counted(Own(), "classification")
+    assert not counted(Distilling(), "classification")
+
+
+def test_they_may_stand_in_for_the_memory(tmp_path):
+    """Of past classes there is nothing but what is imagined, and it is drawn with the others."""
+    how = {"batch": "pooled", "per_class": 5}
+    labels = second_phase(synthetic=how, per_class=0).terms[0].source.pictures.labels
+    assert labels.bincount()[:3].tolist() == [5, 5, 5] and labels.bincount()[3] > 5
+    run = train(tmp_path / "run", synthetic={"source": "ideal"} | how, per_class=0, selection="herding")
+    assert run.results["finished"] and [task["seen"]["synthetic"] for task in run.results["tasks"]] == [0, 0, 0]
+    alone = train(tmp_path / "alone", per_class=0, selection="herding")
+    one, other = (open_learners(each.path / "models" / "task_2")["classifier"] for each in (run, alone))
+    assert not same(one, other)
 
 
 @pytest.mark.parametrize("batch", ["added", "pooled"])
@@ -115,12 +181,18 @@ def test_how_many_were_seen_is_written_down(tmp_path):
 
 
 def test_resuming_with_other_pictures_is_refused(tmp_path):
+    """Though everything that is written down is as it was, the folder's name among it."""
+    for number in range(4):
+        (tmp_path / "set" / str(number)).mkdir(parents=True)
+        for place in range(3):
+            Image.new("L", (8, 8), 20 * number + place).save(tmp_path / "set" / str(number) / f"{place}.png")
     with interrupted_after(9):
-        train(tmp_path / "run", synthetic={"source": "ideal"})
-    config = tmp_path / "run" / "config.toml"
-    config.write_text(config.read_text().replace("split_seed = 0", "split_seed = 1"))
-    with pytest.raises(RequestError, match="belong to another experiment"):
+        train(tmp_path / "run", synthetic={"source": "recorded", "path": str(tmp_path / "set"), "per_class": 3})
+    Image.new("L", (8, 8), 255).save(tmp_path / "set" / "2" / "1.png")
+    with pytest.raises(RequestError, match="belong to another experiment: pictures.synthetic has changed"):
         palimpsest.resume(tmp_path / "run", display=QUIET)
+    Image.new("L", (8, 8), 41).save(tmp_path / "set" / "2" / "1.png")
+    assert palimpsest.resume(tmp_path / "run", display=QUIET).results["finished"]
 
 
 @pytest.mark.parametrize(

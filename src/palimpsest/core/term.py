@@ -48,6 +48,7 @@ class Source(Protocol):
 class Target(Protocol):
     """What the student should say: the head that is asked, the wanted answer, the distance to it.
 
+    It may have a `kind`, "classification", "distillation" or "margin", by which synthetic pictures count in it or do not.
     A target with the head "" asks nothing: it has `penalty(learner)`, a scalar with gradient, in place of both methods.
     """
 

@@ -126,7 +126,7 @@ def start(plan: Plan, phase: Phase, progress: Progress) -> None:
     progress.training = phase.learner
     progress.steps = descent.steps
     progress.work = Work(learner, phase, descent, machine, resumed=progress.step > 0)
-    progress.meter = Meter([term.name for term in phase.present], machine)
+    progress.meter = Meter([term.name for term in phase.present], machine, plan.leak)
     take_up(phase, progress)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from palimpsest.core.errors import RunError
 from palimpsest.learning.devices import Machine
+from palimpsest.sources.guarded import NONE, Leak
 
 NEVER = -1
 
@@ -16,10 +17,11 @@ class Meter:
     """The mean loss of each term since it was last read, and the first step at which a term was not finite.
 
     A term that does not count in a step is not part of its mean.
+    leak: what is noted of pictures that should not have been drawn, which is read with the losses.
     """
 
-    def __init__(self, names: list[str], machine: Machine) -> None:
-        self.names, self.machine = names, machine
+    def __init__(self, names: list[str], machine: Machine, leak: Leak | None = None) -> None:
+        self.names, self.machine, self.leak = names, machine, leak
         self.counts = [0] * len(names)
         self.sums = torch.zeros(len(names), device=machine.device)
         self.first_bad = torch.full((len(names),), NEVER, device=machine.device)
@@ -41,7 +43,13 @@ class Meter:
         return {name: self.machine.sum(total) / count / world for name, total, count in found if count}
 
     def check(self, where: str) -> None:
-        """Raise RunError with the first bad step and its term, if there is one."""
+        """Raise RunError with the first bad step and its term, if there is one, and for pictures that should not have been drawn."""
+        leaked = NONE if self.leak is None else -self.machine.least(-self.leak.read())
+        if leaked != NONE:
+            raise RunError(
+                f"{where}: synthetic pictures of class {leaked:.0f} were learnt from, which is not a class of the past; the last good "
+                "checkpoint is kept."
+            )
         for name, step in zip(self.names, self.first_bad.tolist(), strict=True):
             first = self.machine.least(step if step != NEVER else math.inf)
             if first < math.inf:

@@ -1,7 +1,7 @@
 """Synthetic pictures in the batches of a classifier, whatever its strategy: no strategy knows of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -13,29 +13,11 @@ from palimpsest.learning.options import SyntheticOptions
 from palimpsest.learning.past import Past
 from palimpsest.sources import Data, Mixed, counts_of, union
 from palimpsest.sources.augment import Augmentation
-from palimpsest.sources.mixed import refuse_leaks
-from palimpsest.streams.pictures import Pictures
-from palimpsest.targets import (
-    Apart,
-    Label,
-    Margin,
-    OnReal,
-    OwnLabel,
-    Sigmoids,
-    Soft,
-    TaughtFeatures,
-    TaughtStages,
-)
+from palimpsest.sources.guarded import Guarded, Leak
+from palimpsest.streams.pictures import Pictures, Readable
+from palimpsest.targets import OnReal
 
-KINDS = {
-    Label: "classification",
-    Apart: "classification",
-    OwnLabel: "classification",
-    Soft: "distillation",
-    TaughtFeatures: "distillation",
-    TaughtStages: "distillation",
-    Margin: "margin",
-}
+BOTH = "both"  # of a target that says of no kind that it is
 
 
 @dataclass(frozen=True)
@@ -45,6 +27,7 @@ class Mixing:
     pictures: of all classes that there are any of, with their labels; None where they are those of the memory.
     digest: a name for their content.  doubt: what a person should know of them, "" for nothing.
     seconds: that drawing them has taken, in whatever run; 0: not known.
+    leak: where a picture of a class that is not past is noted, if one should be drawn.
     """
 
     options: SyntheticOptions
@@ -52,6 +35,7 @@ class Mixing:
     digest: str = ""
     doubt: str = ""
     seconds: float = 0.0
+    leak: Leak = field(default_factory=Leak, compare=False, repr=False)
 
     def into(self, made: Phase | Iterator[Phase], past: Past, now: tuple[int, ...] = ()) -> Phase | Iterator[Phase]:
         """The phases that a strategy asks for, with synthetic pictures among their real data; as they are before there is a past.
@@ -78,11 +62,12 @@ class Mixing:
         pictures = self.of_past(past)
         if not len(pictures):
             return phase
-        refuse_leaks(pictures.labels, frozenset(past.classes))
-        self.check_counting(phase.terms)
-        return replace(phase, terms=tuple(self.term(term, past, pictures) for term in phase.terms))
+        self.check_sources([term.source for term in phase.present])
+        self.check_counting([term.target for term in phase.present if is_training_data(term.source)])
+        guarded = Guarded(pictures, tuple(past.classes), self.leak)
+        return replace(phase, terms=tuple(self.term(term, guarded) for term in phase.terms))
 
-    def term(self, term: Term, past: Past, pictures: Pictures) -> Term:
+    def term(self, term: Term, pictures: Guarded) -> Term:
         """A term over the training data over those and synthetic pictures; any other as it is."""
         source, options = term.source, self.options
         if not is_training_data(source):
@@ -94,10 +79,10 @@ class Mixing:
         )
         synthetic = replace(source, pictures=pictures, name="synthetic", views=tuple(views.items()))
         added, whole = options.batch == "added", options.epoch_by == "real"
-        mixed = Mixed(source, synthetic, tuple(past.classes), options.share, added, whole)
+        mixed = Mixed(source, synthetic, options.share, added, whole)
         return replace(term, source=mixed, target=self.counting(self.balanced(term.target, pictures)))
 
-    def balanced(self, target: Target, pictures: Pictures) -> Target:
+    def balanced(self, target: Target, pictures: Readable) -> Target:
         """The target with synthetic pictures among those by whose number it weighs classes, where they count for classification.
 
         Remembered pictures that are drawn more often are not more pictures.
@@ -107,16 +92,25 @@ class Mixing:
             return target
         return replace(target, balance=balance.with_more(counts_of(pictures.labels)))
 
-    def check_counting(self, terms: Sequence[Term]) -> None:
-        """Refuse synthetic pictures that would count nowhere."""
-        if any(SUPPORTED in term.source.gives for term in terms):
+    def check_sources(self, sources: Sequence[Source]) -> None:
+        """Refuse synthetic pictures where they could not be among those that a loss compares with."""
+        if any(SUPPORTED in source.gives for source in sources):
             raise RequestError(
                 f"synthetic.source is {self.options.source}, and the strategy looks for neighbours among real pictures alone; choose "
                 "another than nncsl, or set synthetic.source to none."
             )
-        terms = [term for term in terms if is_training_data(term.source)]
-        kinds = {KINDS.get(type(term.target), "both") for term in terms}
-        if terms and self.options.losses == "distillation" and not kinds & {"distillation", "both"}:
+
+    def check_counting(self, targets: Sequence[Target]) -> None:
+        """Refuse to let synthetic pictures count in losses of one kind where none is, or where one may be of several."""
+        losses = self.options.losses
+        if not targets or losses == BOTH:
+            return
+        if mingled := [target.name for target in targets if kind_of(target) == BOTH]:
+            raise RequestError(
+                f'synthetic.losses is {losses}, and the loss "{mingled[0]}" is one of classification and distillation at once, or does not '
+                "say which; set synthetic.losses to both, strategy.icarl.loss to softmax, or give a target of your own its `kind`."
+            )
+        if losses == "distillation" and all(kind_of(target) != losses for target in targets):
             raise RequestError(
                 "synthetic.losses is distillation, and the strategy distils nothing, so that synthetic pictures would count nowhere; "
                 "choose one that does, such as lucir or icarl, or set synthetic.losses to both."
@@ -124,15 +118,9 @@ class Mixing:
 
     def counting(self, target: Target) -> Target:
         """The target, or what leaves synthetic pictures out of it."""
-        options, kind = self.options, KINDS.get(type(target), "both")
-        if isinstance(target, Sigmoids) and options.losses != "both":
-            raise RequestError(
-                f"synthetic.losses is {options.losses}, and icarl's sigmoid loss is one of classification and distillation at once; "
-                "set strategy.icarl.loss to softmax, or synthetic.losses to both."
-            )
-        if kind == "margin":
-            return target if options.in_margin else OnReal(target)
-        return target if kind == "both" or options.losses in ("both", kind) else OnReal(target)
+        options, kind = self.options, kind_of(target)
+        counts = options.in_margin if kind == "margin" else BOTH in (kind, options.losses) or kind == options.losses
+        return target if counts else OnReal(target)
 
     def of_past(self, past: Past) -> Pictures:
         """Pictures of past classes, so many of each as were asked for."""
@@ -144,6 +132,11 @@ class Mixing:
             return self.pictures.of_classes(())
         some = self.pictures.subset(first_of_each(self.pictures.labels.cpu(), classes, self.options.per_class))
         return mislabelled(some, classes) if self.options.source == "useless" else some
+
+
+def kind_of(target: Target) -> str:
+    """Of which kind a loss is: classification, distillation, margin, or both of the first two."""
+    return getattr(target, "kind", BOTH)
 
 
 def is_training_data(source: Source) -> bool:

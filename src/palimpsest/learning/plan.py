@@ -13,6 +13,7 @@ from palimpsest.learning.train import Journal, pictures_of
 from palimpsest.learning.work import Descent
 from palimpsest.sources import Pool
 from palimpsest.sources.augment import Augmentation
+from palimpsest.sources.guarded import Leak
 from palimpsest.streams.stream import Stream, Task
 
 
@@ -66,6 +67,12 @@ class Plan:
         """Whether a classifier learns from mirror images, too."""
         view = self.views.get("logits")
         return self.flip if view is None else "flip" in view.words
+
+    @property
+    def leak(self) -> Leak | None:
+        """Where synthetic pictures are noted that should not have been drawn; None where there are none."""
+        mixing = self.courses[-1].mixing
+        return None if mixing is None else mixing.leak
 
     def descent(self, phase: Phase) -> Descent:
         """How a phase descends."""

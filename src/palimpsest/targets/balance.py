@@ -67,6 +67,7 @@ class OwnLabel:
     name: ClassVar[str] = "own label"
     head: ClassVar[str] = "own"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS})
+    kind: ClassVar[str] = "classification"
 
     @property
     def exists(self) -> bool:

@@ -23,6 +23,7 @@ class TaughtFeatures:
     name: str = "teacher.features"
     head: ClassVar[str] = "features"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES})
+    kind: ClassVar[str] = "distillation"
 
     @property
     def exists(self) -> bool:

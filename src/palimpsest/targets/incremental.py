@@ -31,6 +31,7 @@ class Margin:
     margin: float = 0.5
     head: str = "cosines"
     name: ClassVar[str] = "margin"
+    kind: ClassVar[str] = "margin"
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -74,6 +75,7 @@ class Sigmoids:
     head: ClassVar[str] = "logits"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS})
     exists: ClassVar[bool] = True
+    kind: ClassVar[str] = "both"
 
     def answer(self, question: Images) -> Tensor:
         """t, float (B, classes that the teacher knows); the others' follow from the label."""

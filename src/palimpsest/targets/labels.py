@@ -39,6 +39,7 @@ class Label:
     temperature: float = 1.0
     balance: Balance | None = None
     exists: ClassVar[bool] = True
+    kind: ClassVar[str] = "classification"
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < float("inf"):
@@ -84,6 +85,7 @@ class Soft:
     balance: Balance | None = None
     head: ClassVar[str] = "logits"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES})
+    kind: ClassVar[str] = "distillation"
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < float("inf"):

@@ -41,6 +41,7 @@ class TaughtStages:
     name: str = "teacher.stages"
     head: ClassVar[str] = "stages"
     needs: ClassVar[frozenset[str]] = frozenset({IMAGES})
+    kind: ClassVar[str] = "distillation"
 
     @property
     def exists(self) -> bool:
@@ -71,6 +72,7 @@ class Apart:
     head: str = "logits"
     name: ClassVar[str] = "label apart"
     exists: ClassVar[bool] = True
+    kind: ClassVar[str] = "classification"
 
     @property
     def needs(self) -> frozenset[str]:
