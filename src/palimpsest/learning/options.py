@@ -107,8 +107,8 @@ class SyntheticOptions(BaseModel):
     per_class: int | None = Field(
         None,
         ge=1,
-        description="pictures of each class (tried in the paper: 20, 100 and 500); unset: 500, of ideal and useless all that are held "
-        "back",
+        description="pictures of each class (tried in an ablation of the paper: 20, 100 and 500; its own number is not known); unset: 500, "
+        "of ideal and useless all that are held back",
     )
     share: float = Field(0.5, gt=0, lt=1, description="of each batch (published: one half)")
     batch: Literal["split", "added", "pooled"] = Field(
@@ -121,7 +121,7 @@ class SyntheticOptions(BaseModel):
         description="real: an epoch is over when all real pictures were seen; steps: it has the steps of one without",
     )
     augmentation: tuple[str, ...] | None = Field(
-        None, description="of the view of the logits; unset: as of real pictures, which is also what is published"
+        None, description="of the view of the logits; unset: as of real pictures (the paper's is not known)"
     )
     losses: Literal["both", "classification", "distillation"] = Field(
         "both", description="in which losses they count: both is the paper's, the others its ablation"
