@@ -19,9 +19,7 @@ from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.recorded import open_recorded, size_of
 from palimpsest.streams.stream import Stream
 
-PER_CLASS = (
-    500  # of a folder or a model, where synthetic.per_class says nothing: the most that the paper's ablation tried
-)
+PER_CLASS = 500  # of a folder or a model, where synthetic.per_class is unset: the most that the paper's ablation tried
 
 
 def mixing_of(
