@@ -14,8 +14,9 @@ import pytest
 import palimpsest
 from palimpsest.runs.config import resolve, to_toml
 from palimpsest.runs.events import read_events
+from palimpsest.targets import true_noise
 from tests.runs.killing import STEPS, experiment, killed
-from tests.tiny import QUIET, tiny, weights
+from tests.tiny import QUIET, interrupted_after, tiny, weights
 
 
 def outcome(run: Path) -> tuple[list[str], list[dict], list[dict]]:
@@ -181,3 +182,40 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(uninterrupted, tmp_path):
     assert sorted(path.name for path in (out / "checkpoints").iterdir()) == before
     palimpsest.resume(out, display=QUIET)
     assert outcome(out) == uninterrupted("generative_distillation")[0]
+
+
+def in_phases(*names):
+    """A strategy of phases of the denoiser with these names, one after another."""
+
+    @palimpsest.strategy(learners=("denoiser",))
+    def phased(now, past):
+        for name in names:
+            yield palimpsest.Phase("denoiser", [palimpsest.Term(now.data, true_noise)], name=name)
+
+    return phased
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "why"),
+    [
+        (("local", "global"), ("local", "other"), r'taken in phase "global" \(4 steps .* asks for phase "other" \(4 steps'),
+        (("local", "global"), ("local",), r'taken in phase "global" .* asks for no such phase there; change the strategy back'),
+        (("local", "global"), ("local", "global"), ""),
+    ],
+)
+def test_a_checkpoint_of_another_phase_is_refused(then, now, why, tmp_path):
+    """Stopped in the second phase, and gone on with by a strategy whose code has changed."""
+    with interrupted_after(6):
+        palimpsest.train(tiny(), strategy=in_phases(*then), out=tmp_path / "run", display=QUIET)
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+
+    def resumed():
+        return palimpsest.resume(tmp_path / "run", strategy=in_phases(*now), display=QUIET)
+
+    if not why:
+        assert resumed().results["finished"]
+        return
+    with pytest.raises(palimpsest.RequestError, match=why):
+        resumed()
+    kept = {path: path.read_bytes() for path in before if path.suffix in (".safetensors", ".json")}
+    assert all(before[path] == found for path, found in kept.items())

@@ -19,9 +19,10 @@ from palimpsest.learning.options import TrainingOptions
 from palimpsest.learning.plan import Plan, Run
 from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.remembering import classifier_of, greet, lost, predictors
+from palimpsest.learning.taking_up import refuse_another, take_up
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.learning.train import pictures_of, rows_of, train
-from palimpsest.learning.work import Work, below
+from palimpsest.learning.work import Work
 from palimpsest.sources import Data, Memory, Pool, Refreshed, Unlabelled
 from palimpsest.sources.augment import Augmentation
 from palimpsest.streams.stream import Task
@@ -127,6 +128,7 @@ def start(plan: Plan, phase: Phase, progress: Progress) -> None:
     progress.steps = descent.steps
     progress.work = Work(learner, phase, descent, machine, resumed=progress.step > 0)
     progress.meter = Meter([term.name for term in phase.present], machine, plan.leak)
+    refuse_another(phase, progress)
     take_up(phase, progress)
 
 
@@ -137,23 +139,6 @@ def check_length(phase: Phase, options: TrainingOptions, task: int) -> None:
             f'phase "{phase.name}" of task {task} draws no real pictures, so its length in epochs is unknown; '
             "set training.steps in place of training.epochs."
         )
-
-
-def take_up(phase: Phase, progress: Progress) -> None:
-    """Give the work what it goes on from: the checkpoint's, that of the phase before, or the last task's optimizer state."""
-    work, carried = progress.work, progress.carried.pop(phase.learner, None)
-    if below(progress.pending, "meter."):
-        work.load(below(progress.pending, "work."))
-        progress.meter.load(below(progress.pending, "meter."))
-    elif phase.goes_on and carried is None:
-        raise RequestError(
-            f'phase "{phase.name}" of task {progress.task} goes on with a descent at {phase.span[0]:g}, and no phase before it '
-            f"has begun one; let the {phase.learner} first have a phase from 0 to {phase.span[0]:g}."
-        )
-    elif phase.goes_on:
-        work.load(carried)
-    elif carried is not None and work.options.keep_optimizer_state:
-        work.load_optimizer(below(carried, "optimizer."))
 
 
 def end(plan: Plan, phase: Phase, progress: Progress) -> None:
@@ -170,7 +155,7 @@ def end(plan: Plan, phase: Phase, progress: Progress) -> None:
     learner.zero_grad(set_to_none=True)
     if phase.ends_descent:
         progress.pools = {}
-    progress.work, progress.meter, progress.training = None, None, ""
+    progress.work, progress.meter, progress.training, progress.hand = None, None, "", {}
 
 
 def turn_page(plan: Plan, now: Now, progress: Progress, memory: Memory) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from palimpsest.core.errors import RequestError
 from palimpsest.core.term import Phase, Strategy
 from palimpsest.learning.mixing import Mixing
 from palimpsest.learning.now import Now
 from palimpsest.learning.past import Past
 from palimpsest.learning.progress import Progress
+from palimpsest.learning.taking_up import no_such, told
 from palimpsest.learning.teacher import Teacher, frozen
 
 
@@ -56,7 +58,11 @@ def phases(courses: Sequence[Course], now: Now, progress: Progress) -> Iterator[
                 left_behind = left_by(phase, course, progress) if asks else Teacher()
                 progress.finished.append((phase.learner, left_behind))
                 progress.phase, progress.step = progress.phase + 1, 0
+            elif (then := progress.finished[number][0]) != phase.learner:
+                raise no_such(progress, f"after a phase of the {then}", f"one of the {phase.learner}")
             left, number = progress.finished[number][1], number + 1
+    if progress.hand:
+        raise no_such(progress, f"in {told(progress.hand)}", "no such phase")
 
 
 def left_by(phase: Phase, course: Course, progress: Progress) -> Teacher:

@@ -1,6 +1,7 @@
 """Where a run stands: the place, the learners, the past, and the work in hand."""
 
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,7 @@ class Progress:
     averaged: learners with averaged weights, where training.average asks for them.
     beside: the learner that is trained beside the strategy's own, "" where there is none; beside_cost: what it costs.
     training: the learner in training, "" between phases.
+    hand: what tells the phase in hand from others, see `hand_of`; nothing between phases.
     finished: the learners of this task's earlier phases, with what those left behind for a strategy that asks.
     carried: states of works that the next phase goes on with, or the next task where training.keep_optimizer_state asks
         for it.
@@ -62,6 +64,7 @@ class Progress:
     task_seconds: float = 0.0
     beside: str = ""
     training: str = ""
+    hand: dict[str, Any] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     beside_cost: Cost = field(default_factory=Cost)
     averaged: dict[str, nn.Module] = field(default_factory=dict)

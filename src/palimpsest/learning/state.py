@@ -25,6 +25,7 @@ def numbers_of(progress: Progress) -> dict:
         "cost": asdict(progress.cost),
         "beside_cost": asdict(progress.beside_cost),
         "finished": [name for name, _ in progress.finished],
+        "hand": progress.hand,
         "past": {"count": progress.past.count, "classes": list(progress.past.classes)},
     }
 
@@ -69,6 +70,7 @@ def restore(progress: Progress, numbers: dict, tensors: dict[str, Tensor]) -> No
     """Set a new run's progress to where a checkpoint left off."""
     for name in PLACE:
         setattr(progress, name, numbers[name])
+    progress.hand = numbers.get("hand", {})
     progress.cost, progress.beside_cost = Cost(**numbers["cost"]), Cost(**numbers["beside_cost"])
     for name, learner in progress.learners.items():
         learner.load_state_dict(below(tensors, f"learner.{name}."))
