@@ -7,7 +7,7 @@ import pytest
 from palimpsest.core.errors import RequestError
 from palimpsest.synthesis.prompt_file import READY, in_words, read_subjects
 from palimpsest.synthesis.subjects import chosen
-from palimpsest.synthesis.wordnet import definition_of, without_examples
+from palimpsest.synthesis.wordnet import definition_of, folder_of, usual_places, without_examples
 
 HEADER = "class_id,name,definition,wnid,prompt,negative_prompt\n"
 
@@ -180,3 +180,18 @@ def test_wrong_wordnets(wordnet, tmp_path):
             definition_of(wnid, folder)
     with pytest.raises(RequestError, match="holds no readable data.noun.*wordnet-base"):
         definition_of(otter, tmp_path / "nowhere")
+
+
+def test_an_installed_wordnet_is_looked_for(wordnet, read, monkeypatch, tmp_path):
+    """By WordNet's own variables before the usual places; where there is none, that is said with what to install."""
+    otter, _, folder = wordnet
+    monkeypatch.setenv("WNSEARCHDIR", str(folder))
+    assert folder_of("installed") == folder and folder_of(str(tmp_path)) == tmp_path
+    assert read(f"0,otter,,{otter}\n", wordnet="installed")[0].prompt == "otter, a river mammal; it swims"
+    found = list(usual_places({"WNHOME": "/wn", "NLTK_DATA": "/a:/b"}))
+    named = ["/wn/dict", "/usr/share/wordnet", "/a/corpora/wordnet", "/b/corpora/wordnet"]
+    assert [str(place) for place in found[:-1]] == named and found[-1].name == "wordnet"
+    places = [tmp_path / "one", tmp_path / "other"]
+    monkeypatch.setattr("palimpsest.synthesis.wordnet.usual_places", lambda environment: places)
+    with pytest.raises(RequestError, match=f"no data.noun lies in {places[0]}, {places[1]}; install .*wordnet-base"):
+        folder_of("installed")

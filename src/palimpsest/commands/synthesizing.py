@@ -37,7 +37,7 @@ def synthesize(
     template: Annotated[str | None, typer.Option(help='Of a prompt; default: "{name}, {definition}".')] = None,
     negative: Annotated[str | None, typer.Option(help="Negative prompt of rows that have none.")] = None,
     wordnet: Annotated[
-        Path | None, typer.Option(help="A folder of WordNet 3.0, for rows without a definition.")
+        str | None, typer.Option(help="A folder of WordNet 3.0, or installed, for rows without a definition.")
     ] = None,
     classes: Annotated[
         str | None, typer.Option(help="Names of classes, with commas between them; default: all.")

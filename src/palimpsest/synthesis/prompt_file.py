@@ -9,7 +9,7 @@ from pathlib import Path
 
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.synthesis.subjects import Subject, check_subjects
-from palimpsest.synthesis.wordnet import WNID, definition_of
+from palimpsest.synthesis.wordnet import WNID, definition_of, folder_of
 
 READY = Path(__file__).parent / "prompts"
 COLUMNS = ("class_id", "name", "definition", "wnid", "prompt", "negative_prompt")
@@ -23,7 +23,7 @@ def read_subjects(place: str, template: str = TEMPLATE, negative: str = "", word
 
     place: a CSV or JSONL file, UTF-8, with the columns COLUMNS, or the name of a file that is included ("cifar100").
     template: makes a prompt of {name} and {definition}; a row's own `prompt` goes before it.
-    negative: for rows without a `negative_prompt`.  wordnet: a folder of WordNet 3.0, for rows without a definition.
+    negative: for rows without a `negative_prompt`.  wordnet: a folder of WordNet 3.0 for rows without a definition, or "installed".
     Raises RequestError for whatever is wrong with the file or the template.
     """
     check_template(template)
@@ -110,7 +110,7 @@ def subject_of(row: Mapping[str, str], place: str, template: str, negative: str,
         raise RequestError(f'{place} has the wnid "{wnid}", and one is an n and eight digits, such as n02363005.')
     definition = row.get("definition", "")
     if wordnet and wnid and not definition and not row.get("prompt"):
-        definition = definition_of(wnid, Path(wordnet))
+        definition = definition_of(wnid, folder_of(wordnet))
     prompt = row.get("prompt") or in_words(template, row["name"], definition)
     if not prompt:
         raise RequestError(f"{place} comes to an empty prompt; give it a prompt, or a template with {{name}}.")

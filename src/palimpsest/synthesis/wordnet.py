@@ -4,12 +4,15 @@ A wnid such as n02363005 is a place in data.noun of WordNet 3.0: the line that b
 "| definition; "example sentence"" (the format is described in wndb(5WN)).
 """
 
+import os
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from palimpsest.core.errors import RequestError
 
 WNID = re.compile(r"n\d{8}")
+INSTALLED = "installed"
 
 
 def definition_of(wnid: str, folder: Path) -> str:
@@ -24,7 +27,7 @@ def definition_of(wnid: str, folder: Path) -> str:
     except OSError as error:
         raise RequestError(
             f"--wordnet {folder} holds no readable data.noun ({error.strerror}); name the folder of WordNet 3.0's files "
-            "(/usr/share/wordnet, where Debian's package wordnet-base is installed)."
+            "(/usr/share/wordnet, where Debian's package wordnet-base is installed), or say installed, and it is looked for."
         ) from error
     if not line.startswith(f"{wnid[1:]} ") or " | " not in line:
         raise RequestError(
@@ -32,6 +35,35 @@ def definition_of(wnid: str, folder: Path) -> str:
             "write a definition."
         )
     return without_examples(line.split(" | ", 1)[1])
+
+
+def folder_of(wordnet: str) -> Path:
+    """The folder that was named, or that of the WordNet that is installed.
+
+    Raises RequestError where none is installed.
+    """
+    if wordnet != INSTALLED:
+        return Path(wordnet)
+    places = list(usual_places(os.environ))
+    for place in places:
+        if (place / "data.noun").is_file():
+            return place
+    raise RequestError(
+        f"--wordnet is installed, and no data.noun lies in {', '.join(map(str, places))}; install Debian's package wordnet-base, or "
+        "name the folder of WordNet 3.0's files."
+    )
+
+
+def usual_places(environment: Mapping[str, str]) -> Iterator[Path]:
+    """Where WordNet's files are installed: by its own variables (wnintro(5WN)), by Debian, and by NLTK's downloader, unpacked."""
+    if own := environment.get("WNSEARCHDIR"):
+        yield Path(own)
+    if home := environment.get("WNHOME"):
+        yield Path(home) / "dict"
+    yield Path("/usr/share/wordnet")
+    for place in filter(None, environment.get("NLTK_DATA", "").split(os.pathsep)):
+        yield Path(place) / "corpora" / "wordnet"
+    yield Path.home() / "nltk_data" / "corpora" / "wordnet"
 
 
 def without_examples(gloss: str) -> str:
