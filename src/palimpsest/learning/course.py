@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from palimpsest.core.errors import RequestError
 from palimpsest.core.term import Phase, Strategy
 from palimpsest.learning.mixing import Mixing
 from palimpsest.learning.now import Now
