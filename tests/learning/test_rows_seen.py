@@ -41,7 +41,7 @@ def test_a_picture_in_two_views_is_one_and_its_support_counts_beside_it():
 
 
 def test_synthetic_rows_are_counted_apart_also_in_a_part():
-    mixed = Mixed(Data(pictures(60)), Data(pictures(4), name="synthetic"), past=(0,), share=0.25)
+    mixed = Mixed(Data(pictures(60)), Data(pictures(4), name="synthetic"), share=0.25)
     assert seen(Term(mixed, label)) == (18, 6)
     assert Part(mixed, 0, 0.5).counts(Batch(8, 0, (0,))) == (3, 1)
 
