@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Classes one after another (docs/results.md): incremental.sh RUNS [SEEDS of digits]
+# The table of every run: python docs/studies/each_run.py docs/studies/incremental.csv RUNS/*
 # What is in RUNS already is not run again. About a minute a run of digits, and a quarter of an hour of one of Tiny-ImageNet.
 set -euo pipefail
 runs=$1 seeds=${2:-0,1,2}

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Joint models, their ablations and their peers on digits (docs/results.md): joint_models.sh RUNS [SEEDS]
+# The table of every run: python docs/studies/each_run.py docs/studies/joint_models.csv RUNS/*
 # What is in RUNS already is not run again. Two to seven minutes a run.
 set -euo pipefail
 runs=$1 seeds=${2:-0,1,2}
