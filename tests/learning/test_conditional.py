@@ -1,5 +1,6 @@
 """Strategies whose generator is told of classes: dgr_diffusion, ddgr and guide."""
 
+import json
 import shutil
 
 import pytest
@@ -44,6 +45,39 @@ def test_resumed_in_any_phase_it_ends_the_same(strategy, steps, whole, tmp_path)
     assert ours.keys() == {"denoiser", "classifier"} and ours["denoiser"].conditional
     assert all(same(ours[name], theirs[name]) for name in ours)
     assert run.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"]
+
+
+def test_what_guide_replays_is_looked_at_when_its_classifier_has_learnt(whole, tmp_path):
+    """The generator's dreams before its phase, the classifier's after its own; neither look changes a weight."""
+    run = train(tmp_path / "run", "guide", set={"evaluation.replay": 20, "evaluation.samples": 20, "evaluation.evaluator.steps": 10})
+    told = [json.loads(line) for line in (run.path / "events.jsonl").read_text().splitlines()]
+    order = [(e["event"], e.get("learner"), e["phase"]) for e in told if e["task"] == 2 and e["event"] in ("replay", "step")]
+    assert order[0] == ("replay", "conditional_denoiser", 0) and order[-1] == ("replay", "classifier", 1)
+    assert {event for event, _, _ in order[1:-1]} == {"step"}
+    ours, theirs = (open_learners(each.path / "models" / "task_2") for each in (run, whole["guide"]))
+    assert all(same(ours[name], theirs[name]) for name in ours)
+    assert run.results["cost"]["teacher_passes"] == whole["guide"].results["cost"]["teacher_passes"]
+
+
+@pytest.mark.parametrize(("what", "count"), [("after_dreams", 2), ("after_dreams", 4), ("after_step", 11), ("after_step", 12), ("after_step", 15)])
+def test_a_set_that_is_dreamt_before_is_part_of_checkpoints(what, count, tmp_path):
+    """Cut off while either learner's set is dreamt, in each learner's phase and between them."""
+    options = {"per_class": 10, "seed": 3}
+    whole = train(tmp_path / "whole", "dgr_diffusion", **options)
+    with interrupted_after(count, what):
+        train(tmp_path / "run", "dgr_diffusion", **options)
+    run = palimpsest.resume(tmp_path / "run", display=QUIET)
+    ours, theirs = (open_learners(each.path / "models" / "task_2") for each in (run, whole))
+    assert all(same(ours[name], theirs[name]) for name in ours)
+    (generator, classifier) = run.results["tasks"][1]["replay"]
+    assert generator["accepted"] == classifier["accepted"] and set(generator["accepted"].values()) == {10}
+    assert generator["drawn"] == 20 and run.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"] == 80
+
+
+def test_what_a_set_would_cost_is_estimated(tmp_path):
+    """Twice 20 dreams of two steps."""
+    found = palimpsest.estimate(tiny(classifier={"training": {"steps": 4, "batch": 8}}), strategy="dgr_diffusion", teacher_steps=2, per_class=10)
+    assert found.teacher_passes == 2 * 20 * 2
 
 
 def test_dreams_are_of_the_past_classes_and_carry_them():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from palimpsest.core.errors import RequestError
 from palimpsest.learning.now import Now
 from palimpsest.learning.past import Past
 from palimpsest.learning.teacher import frozen
@@ -116,3 +117,22 @@ def test_gfr():
     assert weights_of(generator) == {"data × critic": 1, "data × generator": 1, "codes × teacher.made": 1}
     assert [term.every for term in generator.present] == [1, 5, 5]
     assert [phase.learner for phase in third] == ["classifier", "feature_gan"]
+
+
+@pytest.mark.parametrize("strategy", ["dgr_diffusion", "guide"])
+def test_dreams_of_a_set_are_told_what_to_be(strategy):
+    """Four of each old class by the previous generator; guide's classifier still has new ones of its border, by a sampler of its own."""
+    generator, classifier = (phase.present[1].source for phase in phases(strategy, 3, per_class=4))
+    assert (generator.classes, generator.count, generator.labeller) == ((0, 1, 2), 4, None)
+    assert weights_of(phases(strategy, 3, per_class=4)[0]) == weights_of(phases(strategy, 3)[0])
+    if strategy == "dgr_diffusion":
+        assert classifier.count == 4 and classifier is not generator
+    else:
+        (_, border) = (p.present[1].source for p in phases(strategy, 3, per_class=4, teacher_sampler="ddpm", guided_sampler="ddim"))
+        assert border.dreams.sampler.name == "ddim"
+
+
+@pytest.mark.parametrize(("options", "why"), [({"per_class": -1}, "give per_class from 0"), ({"per_class": 4, "reuse": 2}, "leave reuse at 1")])
+def test_sets_that_cannot_be(options, why):
+    with pytest.raises(RequestError, match=why):
+        phases("dgr_diffusion", 3, **options)

@@ -4,9 +4,12 @@ from palimpsest.measuring.replayed import Replayed
 
 
 def record(drawn, filled_up=(), empty=(), **accepted):
+    """Of each class one dream more than was kept."""
+    numbers = {int(name[1:]): count for name, count in accepted.items()}
     return {
         "drawn": drawn,
-        "accepted": {int(name[1:]): count for name, count in accepted.items()},
+        "labelled": {number: count + 1 for number, count in numbers.items()},
+        "accepted": numbers,
         "wasted": 0.0,
         "filled_up": list(filled_up),
         "empty": list(empty),
@@ -27,6 +30,7 @@ def test_fillings_of_a_pool_are_summed_and_what_is_seen_in_it_stands_beside():
             "learner": "joint",
             "purity": 0.9,
             "drawn": 20,
+            "labelled": {"0": 10, "1": 8},
             "accepted": {"0": 8, "1": 6},
             "wasted": 1 - 14 / 20,
             "filled_up": [1],

@@ -219,13 +219,28 @@ def test_dreams_that_were_thrown_away_are_counted(tmp_path):
     run = a_run(tmp_path)
     results = json.loads((run / "results.json").read_text())
     results["tasks"][1]["replay"][0] |= {
-        "drawn": 400, "accepted": {"3": 100, "7": 0}, "wasted": 0.75, "filled_up": [3], "empty": [7],
+        "drawn": 400, "labelled": {"3": 300, "7": 0}, "accepted": {"3": 100, "7": 0}, "wasted": 0.75, "filled_up": [3], "empty": [7],
     }  # fmt: skip
     (run / "results.json").write_text(json.dumps(results))
     words = Page(write_report([run], tmp_path / "page.html").read_text(encoding="utf-8")).words
     place = words.index("400")
     assert words[place + 1 : place + 3] == ["100", "75%"]
     assert "thrown away" in words and "without any" in words
+    assert "Classes dreamt" in words and "1.5" in words[words.index("Classes dreamt") :], "300 of 400, where half of them were due"
+
+
+def test_each_learners_replay_has_a_curve_of_its_own(tmp_path):
+    """Two kinds of dreams for two learners: none stands for the other."""
+    run = a_run(tmp_path)
+    results = json.loads((run / "results.json").read_text())
+    for task in results["tasks"][1:]:
+        (first,) = task["replay"]
+        task["replay"] = [first | {"learner": "conditional_denoiser", "purity": 0.9}, first | {"learner": "classifier", "purity": 0.2}]
+    (run / "results.json").write_text(json.dumps(results))
+    page = Page(write_report([run], tmp_path / "page.html").read_text(encoding="utf-8"))
+    drawn = [a["aria-label"] for a in page.all("svg") if "Purity of" in a.get("aria-label", "")]
+    assert len(drawn) == 2
+    assert "conditional denoiser" in drawn[0] and "0.9" in drawn[0] and "0.2" in drawn[1] and "0.9" not in drawn[1]
 
 
 def test_measures_stand_against_passes_for_finished_methods(text, tmp_path):

@@ -15,7 +15,7 @@ from palimpsest.models.options import JointOptions
 from palimpsest.sources import Data, Part, Pool
 from palimpsest.sources.kept import Kept
 from palimpsest.streams.pictures import Pictures
-from tests.tiny import tiny_denoiser
+from tests.tiny import conditional_denoiser, tiny_denoiser
 
 CLASSES = ("a", "b", "c", "d")
 
@@ -54,6 +54,7 @@ def test_quotas_by_hand():
     )
     assert torch.equal(pool.kept.opinions, said[[0, 1, 3, 4]])
     assert pool.record["wasted"] == pytest.approx(2 / 6) and pool.record["filled_up"] == [2]
+    assert pool.record["labelled"] == {0: 4, 2: 1}, "also the one of which there was no room"
 
 
 def test_a_dream_of_which_the_labeller_is_not_sure_is_thrown_away():
@@ -169,3 +170,29 @@ def test_what_cannot_be_is_refused():
         Pool(a_joint_model(), a_joint_model(), (0,), 1, Sampler("ddim", 101))
     assert not Pool(None, None, (0,), 1, Sampler("ddim", 2)).exists and not a_pool(classes=()).exists
     assert Kept().state().keys() == {"numbers"}
+
+
+def a_told_pool(count=4, **dials) -> Pool:
+    teacher = conditional_denoiser().eval().requires_grad_(False)
+    return Pool(teacher, None, (0, 2, 3), count, Sampler("ddim", 2), **dials)
+
+
+def test_a_dreamer_that_is_told_of_classes_is_asked_for_them_in_turn():
+    """Twelve wanted in batches of five: the third one is of two, and each goes on with the class where the last one ended."""
+    pool = a_told_pool()
+    fill(pool, progress_with(5), (0, 1, "train"), lambda each: None)
+    assert pool.kept.labels.tolist() == [0, 2, 3, 0, 2, 3, 0, 2, 3, 0, 2, 3] and pool.kept.drawn == 12
+    assert pool.record["accepted"] == {0: 4, 2: 4, 3: 4} and not pool.record["filled_up"]
+    random = Batch(5, 0, (0, 1, "train", 1)).random("dreams", "dreamt")
+    noise = random.normal(5, 1, 8, 8)
+    second = pool.sampler(pool.dreamer, noise, random, y=torch.tensor([3, 0, 2, 3, 0]), total=5).clamp(-1, 1)
+    assert torch.equal(pool.kept.pixels[5:10], ((second + 1) * 127.5).round().to(torch.uint8)), "of what it was asked for"
+    assert pool.draw(Batch(8, 0, (0, 1, "train", 0))).y.unique().tolist() == [0, 2, 3]
+
+
+def test_two_processes_fill_a_told_pool_with_what_one_would():
+    pool = a_told_pool()
+    pool.kept.drawn = 5
+    whole = pool.asked(Batch(5, 0, (0,)).random("x"), 5)
+    parts = [pool.asked(Batch(5, 0, (0,), rank=rank, world=2).random("x"), 5) for rank in (0, 1)]
+    assert whole.tolist() == [3, 0, 2, 3, 0] and torch.equal(torch.cat(parts), whole)

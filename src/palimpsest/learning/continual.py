@@ -82,6 +82,7 @@ def learn(plan: Plan, now: Now, progress: Progress, run: Run) -> None:
         run.begin(phase)
         train(phase, progress, address(plan, phase, progress), run, partial(refresh, kept, plan, phase, progress, run))
         end(plan, phase, progress)
+        run.end(phase)
     progress.trained = True
     run.save()
 

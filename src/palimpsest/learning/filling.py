@@ -37,8 +37,8 @@ def take_over(source: Pool | Refreshed, progress: Progress) -> None:
 def pretend(pool: Pool) -> None:
     """Fill a pool with blank pictures, one of each class: a step over them costs what any step costs."""
     labels, count = torch.tensor(pool.classes), len(pool.classes)
-    opinions = functional.one_hot(labels, len(pool.labeller.classes)).float()
-    pool.kept.accepted = torch.ones(count, dtype=torch.int64)
+    opinions = functional.one_hot(labels, pool.said).float()
+    pool.kept.labelled, pool.kept.accepted = torch.ones(2, count, dtype=torch.int64)
     pool.kept.pixels, pool.kept.closed = torch.zeros(count, *pool.dreamer.shape, dtype=torch.uint8), True
     pool.kept.labels, pool.kept.opinions = labels, opinions
     device = next(pool.dreamer.parameters()).device
@@ -51,8 +51,8 @@ def fill(pool: Pool, progress: Progress, address: Address, after_dreams: Callabl
     after_dreams: called after each batch; may save, and may raise.
     """
     machine = progress.machine
-    rows = machine.ahead.rows or pool.wanted
     while not pool.full:
+        rows = pool.due(machine.ahead.rows)
         batch = Batch(rows, 0, (*address, pool.kept.batches), machine.device, machine.rank, machine.world)
         with machine.autocast(), lowered(machine.ahead, machine.device):
             x, opinions = pool.dream(batch.random(pool.name, "dreamt"), rows)

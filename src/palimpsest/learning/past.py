@@ -23,6 +23,7 @@ from palimpsest.sources import (
     Halfway,
     Keeping,
     Memory,
+    Pool,
     Refreshed,
     Trajectories,
 )
@@ -129,6 +130,19 @@ class Past:
         """
         classes = tuple(dict.fromkeys(self.classes)) if "conditional_denoiser" in self.learners else None
         return Dreams(self.denoiser.learner, Sampler(sampler, steps), reuse, classes, guide)
+
+    def dreamt(self, per_class: int, steps: int, sampler: str = "ddim", reuse: int = 1) -> Dreams | Pool:
+        """What the previous denoiser dreams of each past class, that many before a phase begins; as in `dreams` where it is 0.
+
+        Raises RequestError for a number below 0, and where a set is to be used so and so often: its length and the phase's say how often.
+        """
+        if per_class < 0 or (per_class and reuse != 1):
+            raise RequestError(
+                f"per_class is {per_class} and reuse {reuse}; give per_class from 0, and leave reuse at 1 where a set is dreamt before."
+            )
+        if not per_class:
+            return self.dreams(steps, sampler, reuse)
+        return Pool(self.denoiser.learner, None, tuple(dict.fromkeys(self.classes)), per_class, Sampler(sampler, steps))
 
     def border(
         self, steps: int, sampler: str, guidance: float, classifier: nn.Module, classes: tuple[int, ...], every: int

@@ -23,6 +23,9 @@ class Run(Journal, Protocol):
     def begin(self, phase: Phase) -> None:
         """A phase begins, or goes on after an interruption."""
 
+    def end(self, phase: Phase) -> None:
+        """A phase is over, its learner as it has become."""
+
     def begin_dreams(self, pool: Pool) -> None:
         """A pool is going to be filled, or goes on being filled."""
 

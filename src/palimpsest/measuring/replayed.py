@@ -22,12 +22,15 @@ class Replayed:
     def dreamt(self, source: str, learner: str, record: Mapping[str, Any]) -> None:
         """A pool was filled, perhaps once more: its record, as `sources.Pool` has it, summed over fillings."""
         entry = self.entry(source, learner)
-        before = entry.get("accepted", {})
-        accepted = {str(c): count + before.get(str(c), 0) for c, count in record["accepted"].items()}
+        labelled, accepted = (
+            {str(c): count + entry.get(name, {}).get(str(c), 0) for c, count in record[name].items()}
+            for name in ("labelled", "accepted")
+        )
         drawn = entry.get("drawn", 0) + record["drawn"]
         short = dict.fromkeys([*entry.get("filled_up", ()), *record["filled_up"]])
         entry |= {
             "drawn": drawn,
+            "labelled": labelled,
             "accepted": accepted,
             "wasted": 1 - sum(accepted.values()) / max(drawn, 1),
             "filled_up": [c for c in short if accepted[str(c)]],

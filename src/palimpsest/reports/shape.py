@@ -22,6 +22,7 @@ class Replay(Shape):
     shares: Numbers = {}
     starving: list[Class] = []
     drawn: int | None = None
+    labelled: Numbers = {}
     accepted: Numbers = {}
     wasted: float | None = None
     filled_up: list[Class] = []

@@ -111,7 +111,7 @@ class Probe:
 
     def begin_dreams(self, pool: Pool) -> None:
         """Time a batch of dreams, of few steps, and apart from it the look at them, which no dream takes twice."""
-        rows, short = self.progress.machine.ahead.rows or pool.wanted, min(FEW, pool.sampler.steps)
+        rows, short = pool.due(self.progress.machine.ahead.rows), min(FEW, pool.sampler.steps)
         batches, ratio = math.ceil(pool.wanted / rows), pool.sampler.steps / short  # at the least so many are dreamt
         done = Stretch(
             self.progress.training, self.progress.is_beside, batches, chunk=ENOUGH, learns=False, every=pool.every
@@ -123,7 +123,8 @@ class Probe:
             few = replace(pool, sampler=replace(pool.sampler, steps=short))
             x = numbers.normal(rows, *pool.dreamer.shape)
             seconds, passes = self.cost_of(lambda: few.dream(numbers, rows))
-            look_seconds, look_passes = self.cost_of(lambda: pool.look(x))
+            asked = pool.asked(numbers, rows)
+            look_seconds, look_passes = self.cost_of(lambda: pool.look(x, asked))
             done.times[1] = max(seconds - look_seconds, 0.0) * ratio + look_seconds
             done.teacher_passes = (passes - look_passes) * ratio + look_passes
 
@@ -134,6 +135,8 @@ class Probe:
         asking()
         self.progress.machine.synchronize()
         return time.perf_counter() - began, taken(self.progress.teachers)
+
+    def end(self, phase: Phase) -> None: ...
 
     def after_dreams(self, pool: Pool) -> None: ...
 

@@ -62,18 +62,24 @@ class Recorder:
         progress, stream = self.progress, self.assembly.stream
         classes = ", ".join(stream.class_names[c] for c in stream.tasks[progress.task - 1].classes) or "nothing new"
         if not (progress.step or phase.goes_on):  # going on after an interruption, the checkpoint says what was seen
-            self.look_at_replay(phase)
+            self.look_at_replay(phase, at_end=False)
         own = [phase.learner] if len(progress.learners) > 1 else []
         what = ", ".join(own + ([phase.name] if phase.name != "train" else []))
         self.display.begin(progress.task, len(stream), classes, what, progress.steps, progress.step)
         self.mark = self.logged_at = time.monotonic()
         self.pictures = 0
 
-    def look_at_replay(self, phase: Phase) -> None:
-        """See what the phase replays; a teacher that is frozen dreams alike from its first step to its last."""
+    def end(self, phase: Phase) -> None:
+        """A phase is over: see what it replayed in the end, where that was renewed on the way."""
+        self.look_at_replay(phase, at_end=True)
+
+    def look_at_replay(self, phase: Phase, at_end: bool) -> None:
+        """See what the phase replays: a teacher that is frozen dreams alike from its first step to its last, and dreams that depend on
+        the learner in training say nothing before it has learnt."""
         progress = self.progress
         for source in {term.source.name: term.source for term in phase.present}.values():
-            if not getattr(source, "is_synthetic", False):
+            renewed = getattr(getattr(source, "source", source), "every", 0) > 0
+            if not getattr(source, "is_synthetic", False) or renewed != at_end:
                 continue
             address = (self.assembly.plan.seed, progress.task, phase.learner, "replay", 0)
             due = getattr(source, "classes", ()) or tuple(dict.fromkeys(progress.past.classes))

@@ -1,4 +1,4 @@
-"""Pictures that a joint model dreams and labels by itself before a phase begins: replay as JDCL has it (arXiv 2411.08224)."""
+"""Pictures that a model dreams before a phase begins, and labels by itself: replay as JDCL has it (arXiv 2411.08224)."""
 
 import math
 from dataclasses import dataclass, field, replace
@@ -6,17 +6,18 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images
-from palimpsest.core.random import Numbers, permutation
+from palimpsest.core.random import Random, permutation
 from palimpsest.core.term import IMAGES, LABELS, TRUE_NOISE
 from palimpsest.diffusion.samplers import Sampler, check_steps
 from palimpsest.models.classifier import only
 from palimpsest.sources.augment import Augmentation
 from palimpsest.sources.data import Data
-from palimpsest.sources.kept import Kept
+from palimpsest.sources.kept import COUNTS, Kept
 from palimpsest.streams.pictures import Pictures
 
 
@@ -24,11 +25,12 @@ from palimpsest.streams.pictures import Pictures
 class Pool:
     """`count` pictures of each of `classes`, which a frozen model dreams and a frozen model labels.
 
-    The dreamer is not told of what to dream. A dream is kept where its likeliest class is one of `classes` that is not full
-    yet; others are thrown away. Once `most` times as many as are wanted have been dreamt, the classes that are short are
+    A dreamer that is told of classes is asked for them in turn, and its dreams have the label that was asked for; another is not
+    told of what to dream. A dream is kept where its likeliest class is one of `classes` that is not full yet; others are thrown
+    away. Once `most` times as many as are wanted have been dreamt, the classes that are short are
     filled up with copies of what they have, and a class that has nothing stays empty.
 
-    dreamer: answers about noise; None before there is one.  labeller: answers with logits.
+    dreamer: answers about noise; None before there is one.  labeller: answers with logits; None where the dreamer is told.
     soft: labels are the labeller's probabilities, and not its likeliest class.
     confidence: the least probability of the likeliest class, from 0 to 1.
     masked: the labeller chooses among `classes` alone; otherwise among all, so that some dreams are of none of them.
@@ -83,6 +85,13 @@ class Pool:
         enough = self.kept.accepted is not None and int(self.kept.accepted.min()) >= self.count
         return self.kept.closed or enough or self.kept.drawn >= self.most * self.wanted
 
+    def due(self, rows: int) -> int:
+        """How many to dream at once, where that many would be convenient (0: all): of what a dreamer is told no more than are short."""
+        if self.labeller is None:
+            short = self.wanted - self.kept.drawn
+            return min(rows or short, short)
+        return rows or self.wanted
+
     def is_due(self, step: int) -> bool:
         """Whether it is to be dreamt anew for this step of the descent."""
         return bool(self.every) and step // self.every != self.kept.number
@@ -90,18 +99,33 @@ class Pool:
     def empty(self, step: int) -> None:
         """Make room for the next filling, which dreams other pictures, at this step of the descent."""
         kept = self.kept
-        kept.pixels = kept.labels = kept.opinions = kept.accepted = None
+        kept.pixels = kept.labels = kept.opinions = kept.labelled = kept.accepted = None
         kept.drawn, kept.closed, kept.number = 0, False, step // self.every
 
-    @torch.no_grad()
-    def dream(self, random: Numbers, rows: int) -> tuple[Tensor, Tensor]:
-        """New pictures (B, C, H, W) in [−1, 1], and the labeller's probabilities (B, classes). rows: of all processes."""
-        x = self.sampler(self.dreamer, random.normal(rows, *self.dreamer.shape), random, total=rows).clamp(-1, 1)
-        return x, self.look(x)
+    @property
+    def said(self) -> int:
+        """How many classes an opinion is about."""
+        return max(self.classes) + 1 if self.labeller is None else len(self.labeller.classes)
+
+    def asked(self, random: Random, rows: int) -> Tensor | None:
+        """What a dreamer that is told of classes is asked for, in turn, int64 (B,); None of another. rows: of all processes."""
+        if self.labeller is not None:
+            return None
+        turn = (torch.arange(rows) + self.kept.drawn) % len(self.classes)
+        return random.mine(torch.tensor(self.classes)[turn].to(random.generator.device))
 
     @torch.no_grad()
-    def look(self, x: Tensor) -> Tensor:
-        """The labeller's probabilities (B, classes) of pictures x (B, C, H, W) in [−1, 1]."""
+    def dream(self, random: Random, rows: int) -> tuple[Tensor, Tensor]:
+        """New pictures (B, C, H, W) in [−1, 1], and opinions of their classes (B, classes). rows: of all processes."""
+        noise, asked = random.normal(rows, *self.dreamer.shape), self.asked(random, rows)
+        x = self.sampler(self.dreamer, noise, random, y=asked, total=rows).clamp(-1, 1)
+        return x, self.look(x, asked)
+
+    @torch.no_grad()
+    def look(self, x: Tensor, asked: Tensor | None = None) -> Tensor:
+        """The labeller's probabilities (B, classes) of pictures x (B, C, H, W) in [−1, 1]; all of it the class that was asked for."""
+        if self.labeller is None:
+            return functional.one_hot(asked, self.said).float()
         logits = self.labeller.logits(x)
         return (only(logits, self.classes) if self.masked else logits).softmax(-1)
 
@@ -109,11 +133,13 @@ class Pool:
         """Keep what is wanted of dreams (B, C, H, W), in their order."""
         kept = self.kept
         sure, labels = opinions.max(-1)
-        if kept.accepted is None:
-            kept.accepted = torch.zeros(len(self.classes), dtype=torch.int64)
+        for name in COUNTS:
+            if getattr(kept, name) is None:
+                setattr(kept, name, torch.zeros(len(self.classes), dtype=torch.int64))
         chosen = []
         for place, number in enumerate(self.classes):
             rows = ((labels == number) & (sure >= self.confidence)).nonzero().squeeze(1)
+            kept.labelled[place] += len(rows)
             rows = rows[: max(self.count - int(kept.accepted[place]), 0)]
             kept.accepted[place] += len(rows)
             chosen.append(rows)
@@ -140,10 +166,11 @@ class Pool:
 
     @property
     def record(self) -> dict:
-        """What was dreamt: how many, of them kept, by class; the share thrown away; classes filled up, and empty ones."""
-        accepted = dict(zip(self.classes, self.kept.accepted.tolist(), strict=True))
+        """What was dreamt: how many, of which class, of them kept; the share thrown away; classes filled up, and empty ones."""
+        labelled, accepted = (dict(zip(self.classes, getattr(self.kept, name).tolist(), strict=True)) for name in COUNTS)
         return {
             "drawn": self.kept.drawn,
+            "labelled": labelled,
             "accepted": accepted,
             "wasted": 1 - sum(accepted.values()) / max(self.kept.drawn, 1),
             "filled_up": [c for c, count in accepted.items() if 0 < count < self.count],

@@ -17,6 +17,8 @@ def guide(
     teacher_sampler: str = "ddim",
     strength: float = 1.0,
     reuse: int = 1,
+    per_class: int = 0,
+    guided_sampler: str = "ddim",
 ):
     """Replay old classes from their border with the new ones (Cywiński et al. 2024, arXiv 2403.03938).
 
@@ -31,14 +33,17 @@ def guide(
     guided_steps: sampling steps of a dream for the classifier (published: 50; CIFAR-100: 100)
     refresh: classifier steps that a batch of dreams is used (published: 1 to 15, by data set)
     teacher_steps: sampling steps of a dream for the generator (published: 1000 of DDPM; DDIM-250 for ImageNet-100)
-    teacher_sampler: how the previous generator dreams
+    teacher_sampler: how the previous generator dreams for the generator
     strength: λ, how much dreams matter
-    reuse: how often each dream for the generator is used (published: dreams are drawn once for a task)
+    reuse: how often each dream for the generator is used
+    per_class: dreams of each old class for the generator, which are dreamt once before it learns (published: 5000 for five tasks of
+        CIFAR-10, 500 for CIFAR-100, 1300 for ImageNet-100); 0: new ones as it goes
+    guided_sampler: how the previous generator dreams for the classifier (published: ddim)
     """
-    dreams = past.dreams(teacher_steps, teacher_sampler, reuse)
+    dreams = past.dreamt(per_class, teacher_steps, teacher_sampler, reuse)
     yield Phase(
         "conditional_denoiser", [Term(now.data, true_noise, now.new), Term(dreams, true_noise, strength * now.old)]
     )
-    near = past.border(guided_steps, teacher_sampler, guidance, now.learners["classifier"], now.classes, refresh)
+    near = past.border(guided_steps, guided_sampler, guidance, now.learners["classifier"], now.classes, refresh)
     label = Label((*past.classes, *now.classes))
     yield Phase("classifier", [Term(now.data, label, now.new), Term(near, label, strength * now.old)])
