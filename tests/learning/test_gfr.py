@@ -128,3 +128,14 @@ def test_resumed_in_either_phase_it_ends_the_same(steps, whole, tmp_path):
     assert same(ours, theirs)
     assert run.results["cost"]["student_passes"] == whole.results["cost"]["student_passes"]
     assert 0 <= run.results["final"]["accuracy"] <= 1
+
+
+def test_after_the_first_task_the_classifiers_batches_leave_no_statistics(tmp_path):
+    """They are those of the first task, and weights are not."""
+    tables = {**TABLES, "classifier": TABLES["classifier"] | {"network": "resnet8"}}
+    run = palimpsest.train(tiny(**tables), strategy="gfr", critic_steps=2, out=tmp_path / "run", display=QUIET)
+    first, second = (open_learners(run.path / "models" / f"task_{k}")["classifier"].state_dict() for k in (1, 2))
+    statistics = [name for name in first if name.endswith(("running_mean", "running_var"))]
+    assert statistics and all(torch.equal(first[name], second[name]) for name in statistics)
+    assert any(first[name].abs().max() > 0 for name in statistics if name.endswith("mean")), "the first task's own"
+    assert not torch.equal(first["network.head.weight"], second["network.head.weight"])

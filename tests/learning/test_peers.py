@@ -111,6 +111,7 @@ def test_gfr():
     first, third = phases("gfr", 1, distillation=2.0, alignment=0.5), phases("gfr", 3, distillation=2.0, alignment=0.5)
     assert [weights_of(phase) for phase in first] == [{"data × label": 1}, {"data × critic": 1, "data × generator": 1}]
     classifier, generator = third
+    assert [phase.in_evaluation for phase in (*first, *third)] == [False, False, True, False]
     assert weights_of(classifier) == pytest.approx(
         {"data × label": 1 / 3, "feature dreams × label": 2 / 3, "data × teacher.features": 4}
     )

@@ -129,6 +129,7 @@ class Phase:
     name: tells the phases of a task apart in addresses and events.
     steps, epochs: of the descent; both 0: as many as the experiment gives to the learner.
     rate: by which the experiment's learning rate is multiplied.  milestones: its own, where its schedule has steps.
+    in_evaluation: the learner learns in evaluation mode: without dropout, and with the statistics of batches that it has.
     span: which part of that descent the phase is. One that does not begin at 0 goes on with the optimizer, its learning
         rate, the averaged weights and the pictures of the phase before, so that terms can change on the way.
     """
@@ -143,6 +144,7 @@ class Phase:
     epochs: int = 0
     rate: float = 1.0
     milestones: tuple[float, ...] = ()
+    in_evaluation: bool = False
 
     def __post_init__(self) -> None:
         first, last = self.span

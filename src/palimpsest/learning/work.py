@@ -60,7 +60,7 @@ class Work:
         self.average = Average(learner, self.options.average) if self.options.average else None
         if self.options.keep_average and (before := getattr(phase.start, "averaged", None)) is not None:
             self.average.go_on_from(before)
-        self.student = machine.wrapped(learner.train())
+        self.student = machine.wrapped(learner.train(not phase.in_evaluation))
 
     def descend(self, loss: Tensor, step: int) -> None:
         """One step down the gradient of the loss, the phase's `step`-th. Nothing is read back from the device."""

@@ -22,9 +22,9 @@ def gfr(
 
     Then a conditional WGAN-GP learns the new features, and is held to what it made of old classes:
     critic and generator on F_θ(x), and a (k − 1) · E_{z, y} ‖G(z, y) − G_teacher(z, y)‖². Of our making, where nothing is
-    known of the published code: classes are told one-hot to generator and critic, and features end in a softplus. Not as
-    there: the classifier keeps its dropout and the statistics of its batches in later tasks, too (there it stays in
-    evaluation mode).
+    known of the published code: classes are told one-hot to generator and critic, features end in a softplus, features of the last task
+    are learnt, too, and cross-entropies are over all of the stream's classes. In later tasks the classifier learns in evaluation
+    mode, as there: without dropout, and with the statistics of the first task's batches.
 
     distillation: λ (published: 1; 11 of the mean norm here is 1 of one norm over 128 pictures, as which we read it)
     alignment: a (published: 0.001 of a sum; 0.128 of the mean here is that of a batch of 128, as which we read it)
@@ -40,6 +40,7 @@ def gfr(
             Term(replayed, judged, now.old),
             Term(now.data, seen, distillation * before),
         ],
+        in_evaluation=before > 0,
     )
     real = Featured(now.data, classifier.learner)
     if not now.data.exists:  # a round: there are no features to learn

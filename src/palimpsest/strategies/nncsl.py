@@ -28,7 +28,7 @@ def nncsl(
     x are all pictures of the task, in two views; S are the task's labelled ones, and for the teacher those of the buffer. It needs
     few labels (stream.labels); where all pictures have one, all of them are S. What it says in the end is said by its linear layer.
     Published with ResNet-18 and LARS, two large and two small crops, and S with as many of each class; here the experiment's
-    classifier, two views, and S drawn in shuffled epochs.
+    classifier, two views, and S drawn in shuffled epochs; CE is over all of the stream's classes.
 
     memory_size: labelled pictures in the buffer (published: 500 or 5120)
     selection: how they are chosen: random, of each class; herding of each class; by_task, of each past task; reservoir of all
