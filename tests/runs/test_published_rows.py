@@ -175,6 +175,42 @@ def test_rows_of_few_labels_have_the_settings_of_theirs():
     assert row["settings"]["augmentation.noise"] == ["flip", "resized_crop 0.64"]
 
 
+# Dreams of a class for the generator; guidance, steps and refreshing of the classifier's; the classifier's rate, batch and steps;
+# epochs of the feature generator (reference 2.1.6, 2.1.7, 2.4.4).
+PEERS = {
+    "jdcl_cifar10": (5000, (0.5, 50, 5), (0.01, 256, 2000), 501),
+    "jdcl_cifar100": (500, (0.5, 100, 10), (0.05, 256, 2000), 501),
+    "jdcl_cifar100_10": (500, (1.0, 100, 10), (0.05, 256, 2000), 501),
+    "jdcl_imagenet100": (1300, (1.0, 50, 15), (0.001, 100, 20000), 201),
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_rows_of_peers_have_what_is_known_of_their_code(name):
+    dreams, near, descent, epochs = PEERS[name]
+    tables = read_experiment(name)
+    experiment = resolve(tables)
+    planned = plan(tables, published_methods(experiment, (), {}), experiment.seeds)
+    runs = {run.experiment.strategy.name: run.experiment for run in planned}
+    guide, plain, features = (runs[each] for each in ("guide", "dgr_diffusion", "gfr"))
+    assert tuple(guide.options[option] for option in ("guidance", "guided_steps", "refresh")) == near
+    assert guide.options["guided_sampler"] == "ddim"
+    for each in (guide, plain):
+        drawn = ("ddim", 250) if "imagenet" in name else ("ddpm", 1000)
+        assert (each.options["teacher_sampler"], each.options["teacher_steps"]) == drawn
+        assert each.options["per_class"] == dreams and each.training.teacher_weights == "average"
+        training = each.classifier.training
+        assert (training.optimizer, training.learning_rate, training.batch, training.steps) == ("sgd", *descent)
+    gan = features.feature_gan.training
+    assert (gan.epochs, gan.batch, gan.learning_rate, gan.betas, gan.decay) == (epochs, 128, 1e-4, (0.5, 0.999), 0.3)
+
+
+@pytest.mark.parametrize(("name", "rate"), [("jdcl_cifar10_few_labels", 0.4), ("jdcl_cifar100_few_labels", 1.2)])
+def test_nncsl_has_the_rate_of_its_code(name, rate):
+    rows = [row for row in published_of(read_experiment(name))["rows"] if row["strategy"] == "nncsl"]
+    assert [row["settings"]["classifier.training.learning_rate"] for row in rows] == [rate, rate]
+
+
 # Tasks; average and last accuracy by synthetic pictures a class (0: 20 real ones); LUCIR as quoted; iCaRL with its forgetting; FOSTER.
 INCREMENTAL = {
     "incremental_cifar100": (

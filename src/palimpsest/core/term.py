@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -113,6 +113,16 @@ class Term:
         return f"{self.source.name} × {self.target.name}"
 
     @property
+    def parts(self) -> tuple["Term", ...]:
+        """A term for each target, where there are several in one."""
+        several = getattr(self.target, "parts", None)
+        return (
+            (self,)
+            if several is None
+            else tuple(replace(self, target=target, weight=self.weight * weight) for target, weight in several)
+        )
+
+    @property
     def present(self) -> bool:
         """Rule 2: a term is absent when it weighs nothing or when what it needs from the past does not exist yet."""
         return self.weight != 0 and self.source.exists and self.target.exists
@@ -147,6 +157,7 @@ class Phase:
     in_evaluation: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "terms", tuple(part for term in self.terms for part in term.parts))
         first, last = self.span
         if not 0 <= first < last <= 1:
             raise RequestError(

@@ -46,6 +46,21 @@ class TrainingOptions(BaseModel):
 PUBLISHED_CLASSIFIER = {"batch": 128, "learning_rate": 1e-3, "clip_norm": 0.0}  # arXiv 2311.14028, published code
 
 
+PUBLISHED_GAN = {
+    "batch": 128,
+    "learning_rate": 1e-4,
+    "betas": (0.5, 0.999),
+    "clip_norm": 0.0,
+}  # arXiv 2004.09199, published code
+
+
+def completed(given: Any, published: dict[str, Any], **length: int) -> Any:
+    """What is said of training, and what is published of the rest; `length` where none is said."""
+    if not isinstance(given, dict):
+        return given
+    return published | ({} if {"steps", "epochs"} & given.keys() else length) | given
+
+
 class ClassifierTable(ClassifierOptions):
     """A classifier, and how it is trained: beside a generator, or as a learner of the strategy."""
 
@@ -62,19 +77,22 @@ class ClassifierTable(ClassifierOptions):
     @field_validator("training", mode="before")
     @classmethod
     def as_published(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        length = {} if {"steps", "epochs"} & given.keys() else {"epochs": 20}
-        return PUBLISHED_CLASSIFIER | length | given
+        return completed(given, PUBLISHED_CLASSIFIER, epochs=20)
 
 
 class FeatureGANTable(FeatureGANOptions):
     """A generator of features, and how it is trained."""
 
     training: TrainingOptions = Field(
-        TrainingOptions(steps=2000, batch=128, learning_rate=1e-4, betas=(0.5, 0.999), clip_norm=0.0),
-        description="how it descends (published: Adam at 1e-4 with betas 0.5 and 0.999, 501 epochs)",
+        TrainingOptions(steps=2000, **PUBLISHED_GAN),
+        description="how it descends; what is left out is as published (batch 128, Adam at 1e-4 with betas 0.5 and 0.999, unclipped) but for "
+        "the length, 2,000 steps (published: 501 epochs)",
     )
+
+    @field_validator("training", mode="before")
+    @classmethod
+    def as_published(cls, given: Any) -> Any:
+        return completed(given, PUBLISHED_GAN, steps=2000)
 
 
 TO_TEXT = ("prompts", "template", "negative", "revision")  # what a text-to-image model is told

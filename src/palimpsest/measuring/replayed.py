@@ -1,6 +1,6 @@
 """What a task replays: what it took to dream it, and what the evaluator sees in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -36,3 +36,11 @@ class Replayed:
             "filled_up": [c for c in short if accepted[str(c)]],
             "empty": [int(c) for c, count in accepted.items() if not count],
         }
+
+
+def starving(seen: Mapping[str, Any], classes: int, names: Sequence[str]) -> str:
+    """A warning of classes that have far less than their equal share, among so many, of what is replayed; "" where none has."""
+    if not seen["starving"]:
+        return ""
+    few = ", ".join(f"{names[c]} ({seen['shares'][c]:.1%})" for c in seen["starving"])
+    return f"in the {seen['source']} of the {seen['learner']}, classes starve: {few}; due to each: {1 / classes:.1%}"

@@ -49,6 +49,11 @@ class Joint(nn.Module):
         return self.options.body != "shared"
 
     @property
+    def class_weight(self) -> float:
+        """What its class matters beside its noise; as much where a network apart classifies, for neither is in the other's way."""
+        return 1.0 if self.apart else self.options.class_weight
+
+    @property
     def network(self) -> nn.Module:
         """The U-Net."""
         return self.denoiser.network

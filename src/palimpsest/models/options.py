@@ -61,6 +61,12 @@ class JointOptions(BaseModel):
         1024, ge=1, description="of the hidden layer (published: 1024 for CIFAR, 2048 for ImageNet-100)"
     )
     head_dropout: float = Field(0.1, ge=0.0, lt=1.0, description="before the last layer (published: 0.1)")
+    class_weight: float = Field(
+        0.001,
+        gt=0,
+        description="what the class matters beside the noise where a strategy for any learner trains a joint model, such as finetune; "
+        "1 where a network apart classifies (jdcl has alpha)",
+    )
 
 
 class FeatureGANOptions(BaseModel):

@@ -41,7 +41,7 @@ def own_name(chosen: Any) -> str:
 def learner_beside(entry: catalog.Entry, other: catalog.Entry, learner: str) -> str:
     """The learner of a strategy that is added to another: what that one trains, or the experiment's where it serves any.
 
-    Refuses one that is added to another itself, and one that trains something else than a denoiser.
+    Refuses one that is added to another itself, and one that trains something else than a denoiser, or a joint model.
     """
     legal = [
         each for each in map(catalog.look_up, catalog.names()) if each.learners == ANY or each.learners in DENOISERS
@@ -49,8 +49,13 @@ def learner_beside(entry: catalog.Entry, other: catalog.Entry, learner: str) -> 
     legal = [each.name for each in legal if not any(option.name == "beside" for option in each.options)]
     if other.name not in legal:
         raise RequestError(f'{entry.name} cannot be added to "{other.name}"; legal for beside: {", ".join(legal)}.')
-    if other.learners == ANY:
+    if other.learners == ANY and learner != "joint":
         return learner
+    if other.learners == ANY:
+        raise RequestError(
+            f"{entry.name} measures how much weights matter to one loss, and the experiment's learner, joint, has two; set learner to "
+            "denoiser or classifier."
+        )
     if (learner,) not in DENOISERS:
         raise RequestError(
             f"{entry.name} is added to {other.name}, which trains the {other.learners[0]}, and the experiment's learner "

@@ -16,7 +16,7 @@ from palimpsest.learning.state import numbers_of, tensors_of
 from palimpsest.measuring.forgetting import GIVEN
 from palimpsest.measuring.found import Found
 from palimpsest.measuring.measurer import Measurer
-from palimpsest.measuring.replayed import Replayed
+from palimpsest.measuring.replayed import Replayed, starving
 from palimpsest.models.pipelines import generator_in
 from palimpsest.runs.assembly import Assembly
 from palimpsest.runs.display import Display
@@ -87,17 +87,9 @@ class Recorder:
                 entry = self.replayed.entry(source.name, phase.learner)
                 entry |= seen
                 self.write("replay", **entry)
-                self.warn_of_starving(entry, len(due))
+                if warning := starving(entry, len(due), self.assembly.stream.class_names):
+                    self.warn(warning)
         taken([*progress.learners.values(), *progress.teachers])  # looking is not training: these passes do not count
-
-    def warn_of_starving(self, seen: dict, classes: int) -> None:
-        """Warn of classes that have far less than their equal share of what is replayed."""
-        names = self.assembly.stream.class_names
-        if seen["starving"]:
-            starving = ", ".join(f"{names[c]} ({seen['shares'][c]:.1%})" for c in seen["starving"])
-            self.warn(
-                f"in the {seen['source']} of the {seen['learner']}, classes starve: {starving}; due to each: {1 / classes:.1%}"
-            )
 
     def begin_dreams(self, pool: Pool) -> None:
         """A pool is going to be filled, or goes on being filled."""

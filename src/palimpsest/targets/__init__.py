@@ -8,6 +8,7 @@ from palimpsest.targets.neighbours import Neighbours, TaughtNeighbours
 from palimpsest.targets.noise import TaughtNoise, true_noise
 from palimpsest.targets.parts import OnParts
 from palimpsest.targets.real import OnReal
+from palimpsest.targets.several import Several
 from palimpsest.targets.stages import Apart, Once, TaughtStages
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Once",
     "OwnLabel",
     "OwnLoss",
+    "Several",
     "Sigmoids",
     "Soft",
     "TaughtFeatures",
