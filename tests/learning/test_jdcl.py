@@ -3,15 +3,17 @@
 import pytest
 import torch
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.images import Images, Noised
 from palimpsest.learning.now import Now
 from palimpsest.learning.past import Past
 from palimpsest.learning.teacher import Teacher, frozen
 from palimpsest.models.joint import Joint, build_joint
-from palimpsest.models.options import JointOptions
+from palimpsest.models.options import JointOptions, UNetOptions
+from palimpsest.models.unet import build_unet
 from palimpsest.strategies.catalog import load
 from tests.learning.phases import of_class, phases_of, weights_of
-from tests.tiny import tiny_denoiser
+from tests.tiny import DENOISER, tiny_denoiser
 
 
 def a_joint_model(seed: int = 0, **options) -> Joint:
@@ -115,9 +117,25 @@ def test_distillation_is_nothing_where_the_student_is_the_teacher():
 
 
 def test_a_teacher_does_not_drop_out():
-    teacher = frozen(a_joint_model(1, head_dropout=0.5).train())
-    x = Images(torch.randn(4, 1, 8, 8))
-    assert torch.equal(teacher.soft(1.0).answer(x), teacher.soft(1.0).answer(x))
+    """Neither where it says what it takes for noise, nor of which class a picture is, nor where it dreams and labels."""
+    denoiser = tiny_denoiser(1)
+    denoiser.network = build_unet(UNetOptions(**DENOISER, dropout=0.5), (1, 8, 8), 1)
+    student = build_joint(denoiser, JointOptions(head_width=8, head_dropout=0.5), list("abcd"), 1).train()
+    x, t = torch.randn(4, 1, 8, 8), torch.arange(4)
+    torch.nn.init.normal_(student.network.conv_out.weight)  # which begins at nothing
+    with torch.no_grad():
+        questions = {"noise": Noised(x, t), "logits": Images(x)}
+        one, other = student(questions), student(questions)
+        assert not any(torch.equal(one[head], other[head]) for head in questions), "in training both heads drop out"
+    teacher = frozen(student)
+    pool = teacher.pool((0, 1), 2, 2)
+    for ask in (
+        lambda: teacher.soft(1.0).answer(Images(x)),
+        lambda: teacher.noise.answer(Noised(x, t)),
+        lambda: pool.dream(Batch(4, 0, (0, 1)).random("dreams"), 4)[0],
+        lambda: pool.look(x),
+    ):
+        assert torch.equal(ask(), ask())
 
 
 def test_in_one_stage_real_pictures_of_new_classes_stand_beside_dreams_of_old_ones():

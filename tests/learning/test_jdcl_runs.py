@@ -148,6 +148,8 @@ def test_from_new_weights_or_from_the_past(tmp_path):
         ({"warm_up": 1.5}, "its part of the descent goes from 0 to 1.5"),
         ({"per_class": 0}, "0 pictures a class"),
         ({"refresh": -1}, "every -1 steps"),
+        ({"threshold": 3.0}, "threshold is 3"),  # also where all pictures have a label
+        ({"ratio": -1.0}, "ratio is -1"),
         ({"teacher_steps": 500}, "500"),
         ({"most": float("inf")}, 'most of strategy jdcl is of kind float, and was given "inf"'),
         ({"per_class": 10**12}, "take .* MB, and the cpu has .* MB; lower per_class"),

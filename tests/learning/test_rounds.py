@@ -67,6 +67,8 @@ def test_what_is_distilled_can_be_chosen(heads, taught, tmp_path):
 def test_nothing_else_can_be_distilled(tmp_path):
     with pytest.raises(RequestError, match='unknown heads of self_training "kl". Legal: both, classes, noise'):
         train(tmp_path / "run", distil=True, heads="kl")
+    with pytest.raises(RequestError, match="heads is noise, and nothing is distilled; add distil = true"):
+        train(tmp_path / "run", heads="noise")
 
 
 @pytest.mark.parametrize("options", [{}, {"distil": True}])

@@ -201,3 +201,9 @@ def test_what_cannot_be_read_is_refused(words):
 def test_a_margin_beyond_the_picture_is_refused():
     with pytest.raises(RequestError, match="padded_crop 8 was asked of pictures of 8×8.*give a margin below 8"):
         view("padded_crop 8", pictures())
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_randaugment_is_for_gray_and_for_rgb_pictures(channels):
+    with pytest.raises(RequestError, match=f"randaugment was asked of pictures of {channels} channels.*take it out"):
+        view("randaugment 2 10", torch.zeros(1, channels, 8, 8))

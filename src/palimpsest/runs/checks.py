@@ -20,6 +20,7 @@ from palimpsest.learning.progress import Progress
 from palimpsest.learning.remembering import classifier_of
 from palimpsest.runs.config import Experiment
 from palimpsest.sources import Data, Part, Pool, Supported, Unlabelled
+from palimpsest.sources.ahead import FLOAT
 from palimpsest.sources.augment import Augmentation
 from palimpsest.streams.stream import Stream
 from palimpsest.targets import Confident, Neighbours
@@ -66,7 +67,7 @@ def check_quota(term: Term, machine: Machine) -> None:
     source = term.source.source if isinstance(term.source, Part) else term.source
     if not isinstance(source, Pool):
         return
-    size = source.wanted * math.prod(source.dreamer.shape)
+    size = source.wanted * (math.prod(source.dreamer.shape) + FLOAT * source.said)  # pixels and opinions
     if size > machine.memory:
         raise RequestError(
             f"{source.name}: {source.count:,} pictures of each of {len(source.classes)} classes take {megabytes(size)}, and the "

@@ -94,7 +94,12 @@ def cutout(x: Tensor, rows: int, numbers: Numbers, *, size: int) -> Tensor:
 
 def randaugment(x: Tensor, rows: int, numbers: Numbers, *, count: int, most: int) -> Tensor:
     """RandAugment in FixMatch's form (Sohn et al. 2020, arXiv 2001.07685): `count` operations, each drawn from 14 and applied
-    with probability ½, with a strength from 1 to `most` − 1 of 10."""
+    with probability ½, with a strength from 1 to `most` − 1 of 10. Raises RequestError for pictures that are neither gray nor RGB."""
+    if x.shape[1] not in (1, 3):
+        raise RequestError(
+            f"randaugment was asked of pictures of {x.shape[1]} channels, and it alters gray ones (1) and RGB ones (3); take it out of "
+            "[augmentation]."
+        )
     for number in range(count):
         choose = numbers("randaugment", number, device="cpu")  # on the host, which then knows which rows each changes
         chances = [choose.uniform(rows) for _ in range(4)]

@@ -72,7 +72,7 @@ def jdcl(
     labelling: average or raw: the weights that label dreams (published code: raw, for it puts averages aside before)
     teaching: average or raw: the weights that are distilled (the published choice is not known)
     soft_labels: label dreams by probabilities (published: by the likeliest class)
-    masked: give no probability to classes that a teacher has not seen (published: all classes have one)
+    masked: give no probability to classes that a teacher's dreams are not of (published: all classes have one)
     confidence: least probability of a dream's class (published: 0, all are kept)
     most: how many times as many dreams as wanted may be dreamt before short classes are filled up with copies
     refresh: steps of the global phase after which all dreams are dreamt anew; 0: never (published)
@@ -82,6 +82,7 @@ def jdcl(
     if now.unlabelled is not None and not two_stage:
         raise RequestError("two_stage = false looks at labelled pictures alone; with stream.labels leave it true.")
     check_choices(local_init=local_init, distil=distil, shares=shares)
+    check_few(threshold, ratio)
     alpha = weight_of_class(now, alpha, alpha_apart)
     dials = {"soft": soft_labels, "confidence": confidence, "most": most, "masked": masked, "every": refresh}
     dials["views"] = now.views
@@ -118,13 +119,19 @@ def of_reality(now, alpha: float, threshold: float, ratio: float) -> list[Term]:
     """The terms of the local phase."""
     if now.unlabelled is None:
         return [Term(now.data, true_noise), Term(now.data, label, alpha)]
+    few, many = Part(now.data, 0, 1 / (1 + ratio)), Part(now.unlabelled, 1 / (1 + ratio), 1)
+    sure = Confident(now.learners["joint"], threshold)
+    return [Term(many, true_noise), Term(few, label, alpha), Term(many, sure, alpha)]
+
+
+def check_few(threshold: float, ratio: float) -> None:
+    """Refuse what cannot be of few labels, also where all pictures have one."""
+    if not 0 <= threshold <= 1:
+        raise RequestError(f"threshold is {threshold:g}, and it is how sure the model must be, from 0 to 1.")
     if not 0 < ratio < float("inf"):
         raise RequestError(
             f"ratio is {ratio:g}, and it is how many unlabelled pictures stand beside a labelled one, above 0."
         )
-    few, many = Part(now.data, 0, 1 / (1 + ratio)), Part(now.unlabelled, 1 / (1 + ratio), 1)
-    sure = Confident(now.learners["joint"], threshold)
-    return [Term(many, true_noise), Term(few, label, alpha), Term(many, sure, alpha)]
 
 
 def check_choices(**chosen: str) -> None:

@@ -48,6 +48,8 @@ def self_training(
     """
     if heads not in ("both", *HEADS):
         raise unknown("heads of self_training", heads, ("both", *HEADS))
+    if heads != "both" and not distil:
+        raise RequestError(f"heads is {heads}, and nothing is distilled; add distil = true, or leave heads at both.")
     alpha = weight_of_class(now, alpha, alpha_apart)
     if not past.joint.exists:
         return Phase("joint", [Term(now.data, true_noise), Term(now.data, label, alpha)])
