@@ -47,7 +47,21 @@ def test_an_epoch_has_all_real_pictures_in_it_or_the_steps_of_one_without():
     assert sorted(seen) == list(range(12)), "three steps of eight, four of them real: twelve pictures, each once"
 
 
-@pytest.mark.parametrize(("count", "size", "share"), [(100, 7, 0.5), (101, 8, 0.5), (33, 5, 0.3), (10, 4, 0.75)])
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.25, 0.3, 0.5, 0.6, 0.9])
+@pytest.mark.parametrize("dials", [{}, {"whole_epochs": False}, {"added": True}])
+@pytest.mark.parametrize("world", [1, 3])
+def test_no_row_is_lost_to_rounding(share, dials, world):
+    """What is drawn is what is counted, and two parts of a batch that are each rounded up do not take rows from one another."""
+    source = Mixed(data([5] * 97), data([0, 1] * 9, "synthetic"), share, **dials)
+    for step in range(60):
+        here = [Batch(4, 4 * step, (0, step), rank=rank, world=world) for rank in range(world)]
+        drawn = [source.draw(each) for each in here]
+        real, synthetic = source.counts(here[0])
+        assert sum(len(each) - each.synthetic for each in drawn) == real and sum(each.synthetic for each in drawn) == synthetic
+        assert drawn[0].total == real + synthetic and drawn[0].synthetic_total == synthetic
+
+
+@pytest.mark.parametrize(("count", "size", "share"), [(100, 7, 0.5), (101, 8, 0.5), (33, 5, 0.3), (10, 4, 0.75), (97, 4, 0.1)])
 def test_every_epoch_has_every_real_picture_once_however_it_is_rounded(count, size, share):
     """Over batches as an epoch has them, the last of each short."""
     source = Mixed(data(list(range(2, 2 + count))), data([0, 1], "synthetic"), share)

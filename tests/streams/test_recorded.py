@@ -159,6 +159,21 @@ def test_a_manifest_says_which_class_a_folder_holds_and_what_belongs_into_it(dra
     assert len(open_recorded(drawn, {0: "n00000001"}, SHAPE, 2)) == 2
 
 
+def test_two_classes_of_one_name_are_told_apart_by_their_numbers(drawn):
+    """Both are cranes to the manifest and to the stream; a stream in which one is, but with another number, is not guessed at."""
+    manifest = json.loads((drawn / "manifest.json").read_text())
+    for entry in manifest["classes"]:
+        entry["name"] = "crane"
+    (drawn / "manifest.json").write_text(json.dumps(manifest))
+    first, second, *_ = (entry["class_id"] for entry in manifest["classes"])
+    pictures = open_recorded(drawn, {first: "crane", second: "crane"}, SHAPE, 1)
+    expected = [np.asarray(Image.open(drawn / entry["folder"] / "00000.png")) for entry in manifest["classes"][:2]]
+    for number, picture in zip((first, second), expected, strict=True):
+        assert np.array_equal(np.asarray(pictures.of_classes([number]).pixels)[0], picture.transpose(2, 0, 1))
+    with pytest.raises(RequestError, match="was made for other classes"):
+        open_recorded(drawn, {99: "crane"}, SHAPE, 1)
+
+
 def test_a_picture_more_than_the_manifest_lists(drawn):
     shutil.copy(drawn / "n00000001" / "00000.png", drawn / "n00000001" / "mine.png")
     with pytest.raises(RequestError, match="holds 4 and 3 are listed, and n00000001/mine.png is not listed there"):

@@ -63,7 +63,7 @@ def test_folders_are_names_without_spaces_and_slashes(read):
     [
         ("", "has no classes; give one row a class"),
         ("0,cat\n0,dog\n", 'gives the class_id "0" twice, to class 0 (cat) and to class 0 (dog)'),
-        ("0,cat\n1,cat\n", 'gives the name "cat" twice'),
+        ("0,cat\n1,cat\n", 'gives the sub-folder name "cat" twice'),
         ("0,a cat\n1,a_cat\n", 'gives the sub-folder name "a_cat" twice'),
         ("0,Cat,,,x\n1,cat,,,y\n", 'gives the sub-folder name "cat" twice'),
         ("0,cat,,n02121620,x\n1,dog,,n02121620,y\n", 'gives the sub-folder name "n02121620" twice'),
@@ -195,3 +195,12 @@ def test_an_installed_wordnet_is_looked_for(wordnet, read, monkeypatch, tmp_path
     monkeypatch.setattr("palimpsest.synthesis.wordnet.usual_places", lambda environment: places)
     with pytest.raises(RequestError, match=f"no data.noun lies in {places[0]}, {places[1]}; install .*wordnet-base"):
         folder_of("installed")
+
+
+def test_two_classes_may_have_one_name(read):
+    """As the bird and the machine of ImageNet, which their wnids and definitions tell apart."""
+    subjects = read("0,crane,a large wading bird,n02012849\n1,crane,lifts heavy objects,n03126707\n2,eel,,\n")
+    assert [subject.prompt for subject in subjects[:2]] == ["crane, a large wading bird", "crane, lifts heavy objects"]
+    assert [s.class_id for s in chosen(subjects, ["n03126707", "eel"], "p.csv")] == [1, 2]
+    with pytest.raises(RequestError, match='has 2 classes called "crane"; ask for them by wnid: n02012849, n03126707'):
+        chosen(subjects, ["crane"], "p.csv")

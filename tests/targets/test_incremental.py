@@ -6,10 +6,13 @@ import pytest
 import torch
 from torch.nn import functional
 
+from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images
 from palimpsest.models.classifier import build_classifier
 from palimpsest.models.options import ClassifierOptions
+from palimpsest.sources import Data, Featured
+from palimpsest.streams.pictures import Pictures
 from palimpsest.targets import Margin, Sigmoids, Soft, TaughtFeatures
 
 NAMES = tuple("abcd")
@@ -118,3 +121,19 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn_from_it():
     loss = target.distance(said, target.answer(asked), asked).sum()
     loss.backward()
     assert loss.abs() < 1e-6 and said.grad.abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_the_margin_of_a_head_over_frozen_features_is_of_all_processes_too(world):
+    """LUCIR's balanced phase: the sum over the rows of all processes is what one process has."""
+    pictures = Pictures(torch.arange(8, dtype=torch.uint8).view(8, 1, 1, 1).expand(8, 1, 8, 8) * 30, torch.arange(8) % 4)
+    source = Featured(Data(pictures), classifier((0, 1), (2, 3)))
+    target = Margin(old=(0, 1), new=(2, 3), count=1, head="judged_cosines")
+
+    def summed(*batches):
+        return sum(target.distance(each.x[:, :4].tanh(), each.y, each).sum() for each in map(source.draw, batches))
+
+    whole = summed(Batch(8, 0, (0, 2, "balance", 0)))
+    parts = summed(*(Batch(8, 0, (0, 2, "balance", 0), rank=rank, world=world) for rank in range(world)))
+    assert whole > 0
+    torch.testing.assert_close(parts, whole)

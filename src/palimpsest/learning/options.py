@@ -125,8 +125,8 @@ class SyntheticOptions(BaseModel):
     per_class: int | None = Field(
         None,
         ge=1,
-        description="pictures of each class (tried in an ablation of the paper: 20, 100 and 500; its own number is not known); unset: 500, "
-        "of ideal and useless all that are held back",
+        description="pictures of each class (tried in an ablation of the paper: 20, 100 and 500; its own number is not known); unset: 500 "
+        "of what a model draws, else all that are there",
     )
     share: float = Field(0.5, gt=0, lt=1, description="of each batch (published: one half)")
     batch: Literal["split", "added", "pooled"] = Field(

@@ -19,7 +19,7 @@ from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.recorded import open_recorded, size_of
 from palimpsest.streams.stream import Stream
 
-PER_CLASS = 500  # of a folder or a model, where synthetic.per_class is unset: the most that the paper's ablation tried
+PER_CLASS = 500  # of a model, where synthetic.per_class is unset: the most that the paper's ablation tried
 
 
 def mixing_of(
@@ -54,7 +54,7 @@ def mixing_with(experiment: Experiment, stream: Stream, draw: bool) -> Mixing:
     options, needed = experiment.synthetic, stream.seen(len(stream) - 1)
     if options.source in ("ideal", "useless"):
         return Mixing(options, held_back(stream, needed, options.per_class or 0))
-    count = options.per_class or PER_CLASS
+    count = options.per_class or (0 if options.source == "recorded" else PER_CLASS)
     if options.source != "recorded" and not draw:
         return Mixing(options, blank(stream, needed, count))
     names = {number: stream.class_names[number] for number in needed}

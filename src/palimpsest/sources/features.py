@@ -1,6 +1,6 @@
 """Features in place of pictures: what a classifier sees in real ones, what a generator makes, and the codes that it makes them of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -41,9 +41,7 @@ class Featured:
     def draw(self, batch: Batch) -> Images:
         """Features (B, D) of the pictures as its logits see them, with their classes."""
         drawn = self.data.draw(batch)
-        return Images(
-            self.classifier.features(drawn.seen_by("logits").x), drawn.y, total=drawn.total, whole=drawn.whole
-        )
+        return replace(drawn, x=self.classifier.features(drawn.seen_by("logits").x), views={})
 
 
 @dataclass(frozen=True)

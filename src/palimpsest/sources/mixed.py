@@ -57,16 +57,14 @@ class Mixed:
         if self.added:
             return batch, self.beside(batch)
         first, last = (self.reals(row) for row in (batch.start, batch.start + batch.size))
-        real = replace(batch, size=last - first, start=first, whole=ceil(batch.rows * (1 - self.share)), epoch=0)
-        rest = ceil(batch.rows * self.share)
-        return real, replace(batch, size=batch.size - real.size, start=batch.start - first, whole=rest, epoch=0)
+        parts = (last - first, first, 1 - self.share), (batch.size - last + first, batch.start - first, self.share)
+        return tuple(part_of(batch, *part) for part in parts)
 
     def beside(self, batch: Batch) -> Batch:
         """The synthetic pictures that are added to a batch of real ones, counted on from those of the batches before it."""
         ratio = self.share / (1 - self.share)
         first, last = (int(ratio * row + 0.5) for row in (batch.start, batch.start + batch.size))
-        whole = ceil(ratio * batch.rows)
-        return replace(batch, size=min(last - first, whole), start=first, whole=whole, epoch=0)
+        return part_of(batch, last - first, first, ratio)
 
     def reals(self, row: int) -> int:
         """How many of the rows before this one are real."""
@@ -88,6 +86,11 @@ class Mixed:
             synthetic=len(synthetic),
             synthetic_total=synthetic.total,
         )
+
+
+def part_of(batch: Batch, size: int, start: int, share: float) -> Batch:
+    """So many rows, a share of a batch but for rounding, as a batch of their own."""
+    return replace(batch, size=size, start=start, whole=max(ceil(batch.rows * share), size), epoch=0)
 
 
 def seen_together(parts: Sequence[Images], head: str) -> Tensor:

@@ -5,7 +5,7 @@ or by their numbers, or otherwise where a manifest says which class they hold.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +85,17 @@ def through_cache(
 
 def found_classes(root: Path, names: Mapping[int, str], manifest: Mapping[str, Any] | None) -> dict[int, str]:
     """The sub-folder of each class. Refuses classes that have none, or one together."""
-    there = words_for(root, manifest)
+    there, exact = words_for(root, manifest), by_number_and_name(manifest)
     numbered = {int(word): folder for word, folder in there.items() if word.isdecimal() and word.isascii()}
     found = {
         number: folder
         for number, name in names.items()
-        if (folder := there.get(name) or there.get(key_of(name)) or numbered.get(number))
+        if (
+            folder := exact.get((number, key_of(name)))
+            or there.get(name)
+            or there.get(key_of(name))
+            or numbered.get(number)
+        )
     }
     missing, held = [name for number, name in names.items() if number not in found], sorted(set(there.values()))
     ending = "each of them has a sub-folder of its own, by its name or its number."
@@ -115,11 +120,21 @@ def words_for(root: Path, manifest: Mapping[str, Any] | None) -> dict[str, str]:
         pairs = [(entry.name, entry.name) for entry in folders(root)]
     else:
         pairs = [(word, entry["folder"]) for entry in manifest["classes"] for word in (entry["folder"], entry["name"])]
-    keys: dict[str, set[str]] = {}
+    return of_one(((key_of(word), folder) for word, folder in pairs)) | of_one(pairs)
+
+
+def of_one(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The words that one folder alone goes by."""
+    folders: dict[str, set[str]] = {}
     for word, folder in pairs:
-        keys.setdefault(key_of(word), set()).add(folder)
-    plain = {key: folder for key, (folder, *others) in keys.items() if key and not others}
-    return plain | dict(pairs)
+        folders.setdefault(word, set()).add(folder)
+    return {word: folder for word, (folder, *others) in folders.items() if word and not others}
+
+
+def by_number_and_name(manifest: Mapping[str, Any] | None) -> dict[tuple[int, str], str]:
+    """The sub-folders that a manifest has by both: two classes of one name, such as crane, are told apart by their numbers."""
+    entries = manifest["classes"] if manifest else ()
+    return {(entry["class_id"], key_of(entry["name"])): entry["folder"] for entry in entries if "class_id" in entry}
 
 
 def key_of(name: str) -> str:
@@ -142,7 +157,7 @@ def files_of(root: Path, folder: str, name: str, per_class: int, manifest: Mappi
     if len(files) < max(per_class, 1):
         raise RequestError(
             f'{root} has {len(files)} pictures of the class "{name}" (in {folder}), and {max(per_class, 1)} of each class were '
-            "asked for; ask for fewer, or make more."
+            "asked for (synthetic.per_class); ask for fewer, or make more."
         )
     return files[:per_class] if per_class else files
 

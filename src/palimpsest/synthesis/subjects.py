@@ -30,10 +30,12 @@ class Subject:
 
 
 def check_subjects(subjects: Sequence[Subject], place: str) -> None:
-    """Refuse classes that are there twice, or whose folders cannot be told apart. place: where they come from."""
+    """Refuse classes that are there twice, or whose folders cannot be told apart. place: where they come from.
+
+    Two may have one name, such as the bird and the machine that are called crane, where their wnids tell them apart.
+    """
     for what, of in (
         ("class_id", lambda subject: subject.class_id),
-        ("name", lambda subject: subject.name),
         ("sub-folder name", lambda subject: subject.folder.casefold()),
         ("prompt", lambda subject: subject.prompt or subject.class_id),
     ):
@@ -53,9 +55,12 @@ def chosen(subjects: Sequence[Subject], asked: Sequence[str], place: str) -> tup
 
     A name need not be spelt with the same signs: "T - shirt / top" is "T-shirt/top". Raises RequestError for one that is not there.
     """
-    known = words_of(subjects)
+    known, names = words_of(subjects), Counter(subject.name for subject in subjects)
     wanted = set()
     for word in asked:
+        if names[word] > 1:
+            several = ", ".join(subject.wnid for subject in subjects if subject.name == word)
+            raise RequestError(f'{place} has {names[word]} classes called "{word}"; ask for them by wnid: {several}.')
         subject = known.get(word) or known.get(key_of(word))
         if not word or subject is None:
             raise unknown(f"class of {place}", word, [subject.name for subject in subjects])
@@ -65,14 +70,13 @@ def chosen(subjects: Sequence[Subject], asked: Sequence[str], place: str) -> tup
 
 
 def words_of(subjects: Sequence[Subject]) -> dict[str, Subject]:
-    """The classes by what they go by; where a word is one's name and another's number, it is the name."""
-    keys = Counter(key_of(subject.name) for subject in subjects)
+    """The classes by what they go by; where a word is one's name and another's number, it is the name, and of several's name none."""
+    keys, names = (Counter(of(subject.name) for subject in subjects) for of in (key_of, str))
     known = {key: subject for subject in subjects if keys[key := key_of(subject.name)] == 1}
     for word_of in (
         lambda subject: str(subject.class_id),
         lambda subject: subject.wnid,
         lambda subject: subject.folder,
-        lambda subject: subject.name,
     ):
         known |= {word_of(subject): subject for subject in subjects}
-    return known
+    return known | {subject.name: subject for subject in subjects if names[subject.name] == 1}
