@@ -204,6 +204,27 @@ def test_resuming_with_other_pictures_is_refused(tmp_path):
         ("the strategy distils nothing", "finetune", {"synthetic": {"losses": "distillation"}}),
         ("keeps none; choose one that does", "finetune", {"synthetic": {"source": "memory"}}),
         ("needs path, and you gave none", "lucir", {"synthetic": {"source": "recorded"}}),
+        (
+            'batch = "pooled" makes no difference between real and synthetic pictures, and reads no share',
+            "lucir",
+            {"synthetic": {"source": "ideal", "batch": "pooled", "share": 0.3}},
+        ),
+        (
+            "reads no augmentation; leave it out",
+            "lucir",
+            {"synthetic": {"source": "ideal", "batch": "pooled", "augmentation": ["flip"]}},
+        ),
+        (
+            'batch = "added" lets an epoch be one of real pictures, and reads no epoch_by',
+            "lucir",
+            {"synthetic": {"source": "ideal", "batch": "added", "epoch_by": "steps"}},
+        ),
+        (
+            "as many pictures as the strategy remembers: leave per_class out",
+            "lucir",
+            {"synthetic": {"source": "memory", "per_class": 3}},
+        ),
+        ("2.7 is neither a share below 1 nor a whole number", "lucir", {"stream": {"held_back": 2.7}}),
         ("takes no path, and you gave", "lucir", {"synthetic": {"source": "ideal", "path": "x"}}),
         (
             "one of classification and distillation at once",

@@ -6,8 +6,9 @@ import pytest
 
 from palimpsest.core.errors import RequestError
 from palimpsest.synthesis.prompt_file import READY, in_words, read_subjects
-from palimpsest.synthesis.subjects import chosen
-from palimpsest.synthesis.wordnet import definition_of, folder_of, usual_places, without_examples
+from palimpsest.synthesis.subjects import Subject, chosen
+from palimpsest.synthesis.text_to_image import check_guidance
+from palimpsest.synthesis.wordnet import folder_of, noun, usual_places, without_examples
 
 HEADER = "class_id,name,definition,wnid,prompt,negative_prompt\n"
 
@@ -95,7 +96,9 @@ def test_wrong_rows(rows, sentence, read):
         ("p.jsonl", '["cat"]\n', "line 1 is not an object"),
         ("p.jsonl", '{"class_id": 0, "name": ["cat"]}\n', "line 1 is not an object of texts and numbers"),
         ("p.csv", b"class_id,name\n0,c\xe4t\n", "cannot be read as UTF-8 text"),
-        ("p.csv", 'class_id,name\n0,"cat\n', "cannot be read"),
+        ("p.csv", 'class_id,name\n0,"cat\n', "is not a table of comma-separated values"),
+        ("p.csv", "class_id;name\n0;cat\n", "has columns with ';' between them; save it with commas"),
+        ("p.csv", "class_id\tname\n0\tcat\n", "has columns with '\\t' between them"),
     ],
 )
 def test_wrong_files(name, text, sentence, tmp_path):
@@ -161,12 +164,16 @@ def wordnet(tmp_path):
 
 def test_definitions_from_wordnet(wordnet, read):
     otter, table, folder = wordnet
-    assert definition_of(otter, folder) == "a river mammal; it swims"
-    assert definition_of(table, folder) == "furniture with a flat top"
+    assert noun(otter, folder) == ("otter", "a river mammal; it swims")
+    assert noun(table, folder) == ("table", "furniture with a flat top")
     rows = f"0,otter,,{otter}\n1,table,my own,{table}\n2,eel,\n"
     prompts = [subject.prompt for subject in read(rows, wordnet=str(folder))]
     assert prompts == ["otter, a river mammal; it swims", "table, my own", "eel"]
     assert read(rows)[0].prompt == "otter"
+    named = read(f"0,,,{otter}\n1,,my own,{table}\n", wordnet=str(folder))
+    assert [(subject.name, subject.definition) for subject in named] == [("otter", "a river mammal; it swims"), ("table", "my own")]
+    with pytest.raises(RequestError, match="row 1 has no name; give it one, or take those of its wnid with --wordnet"):
+        read(f"0,,,{otter}\n")
 
 
 def test_examples_are_left_out_and_semicolons_stay():
@@ -177,9 +184,14 @@ def test_wrong_wordnets(wordnet, tmp_path):
     otter, _, folder = wordnet
     for wnid in ("n00000007", "n09999999"):
         with pytest.raises(RequestError, match=f"has no noun {wnid}; wnids belong to WordNet 3.0"):
-            definition_of(wnid, folder)
+            noun(wnid, folder)
     with pytest.raises(RequestError, match="holds no readable data.noun.*wordnet-base"):
-        definition_of(otter, tmp_path / "nowhere")
+        noun(otter, tmp_path / "nowhere")
+
+
+def test_a_wordnet_that_nothing_is_looked_up_in_is_refused(read, tmp_path):
+    with pytest.raises(RequestError, match="--wordnet looks nouns up by their wnid, and .* has none; add the column wnid"):
+        read("0,cat\n", wordnet=str(tmp_path))
 
 
 def test_an_installed_wordnet_is_looked_for(wordnet, read, monkeypatch, tmp_path):
@@ -204,3 +216,13 @@ def test_two_classes_may_have_one_name(read):
     assert [s.class_id for s in chosen(subjects, ["n03126707", "eel"], "p.csv")] == [1, 2]
     with pytest.raises(RequestError, match='has 2 classes called "crane"; ask for them by wnid: n02012849, n03126707'):
         chosen(subjects, ["crane"], "p.csv")
+
+
+@pytest.mark.parametrize(("guidance", "negative", "sentence"), [(0.5, "", "guided above 1"), (1.0, "blurred", "negative prompts count in guidance alone")])
+def test_guidance_that_guides_nothing_is_refused(guidance, negative, sentence):
+    subjects = (Subject(0, "cat", prompt="cat", negative_prompt=negative),)
+    with pytest.raises(RequestError, match=sentence):
+        check_guidance("model", guidance, subjects)
+    for fine in (None, 0.0, 1.0, 2.0):
+        check_guidance("model", fine, (Subject(0, "cat", prompt="cat"),))
+    check_guidance("model", 2.0, subjects)

@@ -163,10 +163,21 @@ class SyntheticOptions(BaseModel):
             raise ValueError(f'{next(iter(told))} is of a model, and source = "{self.source}" draws nothing')
         if self.source != "text_to_image" and (text := [name for name in TO_TEXT if name in told]):
             raise ValueError(f'{text[0]} is of source = "text_to_image", and it is "{self.source}"')
-        if self.batch == "pooled" and (self.losses != "both" or not self.in_margin):
-            raise ValueError(
-                'batch = "pooled" makes no difference between real and synthetic pictures: leave losses and in_margin'
-            )
+        return self
+
+    @model_validator(mode="after")
+    def read(self) -> "SyntheticOptions":
+        """Refuse what would change nothing."""
+        idle = {"added": ("epoch_by",), "pooled": ("share", "epoch_by", "augmentation", "losses", "in_margin")}
+        fields = type(self).model_fields
+        if said := [name for name in idle.get(self.batch, ()) if getattr(self, name) != fields[name].default]:
+            why = {
+                "added": "lets an epoch be one of real pictures",
+                "pooled": "makes no difference between real and synthetic pictures",
+            }
+            raise ValueError(f'batch = "{self.batch}" {why[self.batch]}, and reads no {said[0]}; leave it out')
+        if self.source == "memory" and self.per_class is not None:
+            raise ValueError('source = "memory" has as many pictures as the strategy remembers: leave per_class out')
         return self
 
 

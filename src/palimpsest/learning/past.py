@@ -96,6 +96,11 @@ class Past:
     def balanced(self, now: Now, classifier: nn.Module) -> Data:
         """As many pictures of each class, old and new, as the memory will have of it, chosen by what a classifier sees."""
         self.declared("memory")
+        if not (self.keeping.size or self.keeping.per_class):
+            raise RequestError(
+                "a balanced phase learns from remembered pictures, and none are kept; give per_class or memory_size, or set balanced_epochs "
+                "to 0."
+            )
         now.chosen[classifier] = self.chosen_by(classifier, now)
         return replace(now.data, pictures=now.chosen[classifier].pictures, name="balanced")
 

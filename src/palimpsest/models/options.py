@@ -43,7 +43,7 @@ class ClassifierOptions(BaseModel):
         description="the network: cnn as in arXiv 2311.14028, residual networks for small pictures, resnet18 for large ones",
     )
     head: Literal["fixed", "growing"] = Field(
-        "fixed", description="fixed: all classes are known from the start; growing: those that have arrived"
+        "fixed", description="fixed: all classes are known from the start; growing: those that have arrived, as always for lucir, podnet, foster and der_expand"
     )
     dropout: float = Field(0.25, ge=0.0, lt=1.0, description="after each pooling of cnn")
 

@@ -37,7 +37,7 @@ class Keeping:
         if self.per_class and self.selection not in ("random", "herding"):
             raise RequestError(
                 f"per_class = {self.per_class} pictures are to be kept, chosen by {self.selection}, which does not go by classes; legal "
-                "for selection: random, herding."
+                "for selection: random, herding; or give memory_size in place of per_class."
             )
 
     @property
@@ -50,7 +50,7 @@ class Keeping:
         by_class = self.selection != "by_task" and not self.per_class
         if by_class and 0 < self.size < classes:
             raise RequestError(
-                f"memory_size is {self.size}, and there are {classes} classes to keep a picture of; give {classes} or more, or 0."
+                f"memory_size is {self.size}, and there are {classes} classes to keep a picture of; give {classes} or more, or per_class."
             )
 
     def after(self, memory: Memory, task: Readable, address: Address, look: Look | None = None) -> Memory:

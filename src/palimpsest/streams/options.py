@@ -7,6 +7,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from palimpsest.core.references import is_reference, settled
 
 
+def share_or_number(value: float) -> float:
+    """A share below 1, or a whole number."""
+    if value >= 1 and value % 1:
+        raise ValueError(f"{value:g} is neither a share below 1 nor a whole number")
+    return value
+
+
+ShareOrNumber = Annotated[float, AfterValidator(share_or_number)]
+
+
 class StreamOptions(BaseModel):
     """Where pictures come from, what they become, and how their classes are cut into tasks."""
 
@@ -59,7 +69,7 @@ class StreamOptions(BaseModel):
         description="share of each class held out where no test set is stored; 0: nothing to measure on",
     )
     split_seed: int = Field(0, description="seed of that split")
-    held_back: float = Field(
+    held_back: ShareOrNumber = Field(
         0.0,
         ge=0,
         description="training pictures of each class that no task has: a share below 1, or a number, by split_seed",
@@ -68,7 +78,7 @@ class StreamOptions(BaseModel):
         "rest",
         description="held_back: the tasks are made of just those, to train a generator that is foreign to the rest",
     )
-    labels: float = Field(
+    labels: ShareOrNumber = Field(
         0.0,
         ge=0,
         description="training pictures of each class whose label is known: a share below 1, or a number; 0: all of them",

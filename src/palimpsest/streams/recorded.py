@@ -170,7 +170,8 @@ def check_listed(root: Path, place: Path, files: Sequence[Path], manifest: Mappi
         what = "is listed there and missing" if odd[0] in listed else "is not listed there"
         raise RequestError(
             f"{root / NAME} does not match the pictures: {place.name} holds {len(files)} and {len(listed)} are listed, and "
-            f"{odd[0].relative_to(root)} {what}; bring the folder back to what it was, or remove the manifest."
+            f"{odd[0].relative_to(root)} {what}; bring the folder back to what it was, or remove "
+            "the manifest; or remove the folder, where a run drew it, and it is drawn again."
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from palimpsest.core.errors import RequestError, unknown
 from palimpsest.synthesis.subjects import Subject, check_subjects
-from palimpsest.synthesis.wordnet import WNID, definition_of, folder_of
+from palimpsest.synthesis.wordnet import WNID, folder_of, noun
 
 READY = Path(__file__).parent / "prompts"
 COLUMNS = ("class_id", "name", "definition", "wnid", "prompt", "negative_prompt")
@@ -30,6 +30,8 @@ def read_subjects(place: str, template: str = TEMPLATE, negative: str = "", word
     rows = read_rows(find(place))
     if not rows:
         raise RequestError(f"{place} has no classes; give one row a class, with the columns {', '.join(COLUMNS)}.")
+    if wordnet and not any(row.get("wnid") for _, row in rows):
+        raise RequestError(f"--wordnet looks nouns up by their wnid, and {place} has none; add the column wnid, or leave --wordnet out.")
     subjects = [subject_of(row, f"{place}, row {number}", template, negative, wordnet) for number, row in rows]
     check_subjects(subjects, place)
     return tuple(sorted(subjects, key=lambda subject: subject.class_id))
@@ -52,7 +54,9 @@ def read_rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
         raise RequestError(f"{path} is not a prompt file by its name; legal endings: {', '.join(kinds)}.")
     try:
         table = kinds[path.suffix.lower()](path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
+        raise RequestError(f"{path} is not a table of comma-separated values ({error}); close its quotation marks.") from error
+    except (OSError, UnicodeDecodeError) as error:
         raise RequestError(
             f"{path} cannot be read as UTF-8 text ({error}); save it as {path.suffix} in UTF-8."
         ) from error
@@ -62,9 +66,11 @@ def read_rows(path: Path) -> list[tuple[int, Mapping[str, str]]]:
         ) from error
     for number, row in table:
         for column in row:
+            if separators := [sign for sign in ";\t" if sign in str(column)]:
+                raise RequestError(f"{path} has columns with {separators[0]!r} between them; save it with commas.")
             if column not in COLUMNS:
                 raise unknown(f"column of {path}", str(column), COLUMNS)
-        if missing := [column for column in NEEDED if not row.get(column)]:
+        if missing := [column for column in NEEDED if not row.get(column) and not (column == "name" and row.get("wnid"))]:
             raise RequestError(f"{path}, row {number} has no {missing[0]}; each row has {' and '.join(NEEDED)}.")
     return table
 
@@ -108,14 +114,17 @@ def subject_of(row: Mapping[str, str], place: str, template: str, negative: str,
         raise RequestError(f'{place} has the class_id "{row["class_id"]}", and it is a whole number from 0.')
     if wnid and not WNID.fullmatch(wnid):
         raise RequestError(f'{place} has the wnid "{wnid}", and one is an n and eight digits, such as n02363005.')
-    definition = row.get("definition", "")
-    if wordnet and wnid and not definition and not row.get("prompt"):
-        definition = definition_of(wnid, folder_of(wordnet))
-    prompt = row.get("prompt") or in_words(template, row["name"], definition)
+    name, definition = row.get("name", ""), row.get("definition", "")
+    if not name and not wordnet:
+        raise RequestError(f"{place} has no name; give it one, or take those of its wnid with --wordnet.")
+    if wordnet and wnid and not (name and (definition or row.get("prompt"))):
+        first, gloss = noun(wnid, folder_of(wordnet))
+        name, definition = name or first, definition or ("" if row.get("prompt") else gloss)
+    prompt = row.get("prompt") or in_words(template, name, definition)
     if not prompt:
         raise RequestError(f"{place} comes to an empty prompt; give it a prompt, or a template with {{name}}.")
     own = row.get("negative_prompt") or negative
-    return Subject(int(row["class_id"]), row["name"], wnid, definition, prompt, own)
+    return Subject(int(row["class_id"]), name, wnid, definition, prompt, own)
 
 
 def in_words(template: str, name: str, definition: str) -> str:

@@ -80,11 +80,24 @@ class TextToImage:
         return Painted(pixels, tuple(bool(flag) for flag in flagged))
 
 
+def check_guidance(name: str, guidance: float | None, subjects: Sequence[Subject]) -> None:
+    """Refuse guidance that does not guide, which `diffusers` does above 1 alone, and negative prompts that nobody would read."""
+    if guidance is None or guidance > 1:
+        return
+    if 0 < guidance < 1:
+        raise RequestError(f"--guidance is {guidance:g}, and {name} is guided above 1; give more, or 0 or 1 for none.")
+    if any(subject.negative_prompt for subject in subjects):
+        raise RequestError(
+            f"--guidance is {guidance:g}, which is none, and negative prompts count in guidance alone; give more than 1, or take them out."
+        )
+
+
 def open_text_to_image(
     found: FoundModel, subjects: Sequence[Subject], request: Request, machine: Machine
 ) -> TextToImage:
     """The painter of a pipeline folder. Prompts that it would cut are refused before its weights are read."""
     found.check_lengths(subjects)
+    check_guidance(found.name, request.guidance, subjects)
     automatic = "fp16" if machine.device.type == "cuda" else "fp32"
     precision = automatic if request.precision == "auto" else request.precision
     pipeline = load(found, precision, request.safety_checker)

@@ -13,10 +13,11 @@ from palimpsest.core.errors import RequestError
 
 WNID = re.compile(r"n\d{8}")
 INSTALLED = "installed"
+FIRST = 4  # word of a line that is a noun's first name: after offset, file, kind and the number of names
 
 
-def definition_of(wnid: str, folder: Path) -> str:
-    """The definition of a noun, without example sentences. folder: holds data.noun.
+def noun(wnid: str, folder: Path) -> tuple[str, str]:
+    """The first name of a noun, and its definition without example sentences. folder: holds data.noun.
 
     Raises RequestError where the folder holds no WordNet, or the WordNet no such noun (another version than 3.0).
     """
@@ -34,7 +35,8 @@ def definition_of(wnid: str, folder: Path) -> str:
             f"the WordNet in {folder} has no noun {wnid}; wnids belong to WordNet 3.0, so give that version's files, or "
             "write a definition."
         )
-    return without_examples(line.split(" | ", 1)[1])
+    words, gloss = line.split(" | ", 1)
+    return words.split()[FIRST].replace("_", " "), without_examples(gloss)
 
 
 def folder_of(wordnet: str) -> Path:

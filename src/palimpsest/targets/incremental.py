@@ -36,6 +36,8 @@ class Margin:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise RequestError(f"the margin is held to {self.count} new classes; give a number from 1.")
+        if not 0 <= self.margin <= 2:
+            raise RequestError(f"the margin is {self.margin:g}, and it is between cosines: from 0 to 2.")
 
     @property
     def needs(self) -> frozenset[str]:
