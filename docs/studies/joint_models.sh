@@ -22,7 +22,8 @@ study digits finetune,joint learner=classifier classifier.training.steps=480
 study digits jdcl joint.body=shared,cnn strategy.jdcl.distil=both,none strategy.jdcl.two_stage=true,false
 study digits jdcl strategy.jdcl.distil=noise,classes
 study digits jdcl strategy.jdcl.warm_up=0
-study digits ddgr,guide,gfr
+study digits ddgr,guide
+study digits gfr classifier.training.steps=480
 study digits_few_labels jdcl
 study digits_few_labels nncsl strategy.nncsl.memory_size=10,40
 study digits_few_labels joint,finetune learner=classifier
