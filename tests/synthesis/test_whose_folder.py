@@ -30,7 +30,11 @@ def test_other_settings_are_refused_and_force_replaces(model, prompts, tmp_path)
 
 def test_a_finished_folder_that_lost_a_picture_is_refused(model, prompts, tmp_path):
     palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **HOW)
-    (tmp_path / "out" / "dog" / "00001.png").unlink()
+    picture = tmp_path / "out" / "dog" / "00001.png"
+    picture.write_bytes((tmp_path / "out" / "dog" / "00000.png").read_bytes())
+    with pytest.raises(RequestError, match="dog/00001.png is no longer the picture that was drawn; bring it back"):
+        palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **HOW)
+    picture.unlink()
     with pytest.raises(RequestError, match="dog/00001.png is no longer there"):
         palimpsest.synthesize(model, prompts=prompts, out=tmp_path / "out", **HOW)
 

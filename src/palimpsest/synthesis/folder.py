@@ -5,6 +5,7 @@ OUT/manifest.json            when all is there
 OUT/.synthesis/              until then: the settings, and a small record of each batch whose pictures are there
 """
 
+import hashlib
 import json
 import re
 import shutil
@@ -71,15 +72,19 @@ class SynthesisFolder:
         return (self.path / NAME).exists()
 
     def check_complete(self) -> None:
-        """Refuse a finished folder that has lost pictures."""
+        """Refuse a finished folder that has lost pictures, or holds others in their place."""
         manifest = read_manifest(self.path)
         for entry in manifest["classes"]:
             for picture in entry["pictures"]:
-                if not (file := self.path / entry["folder"] / picture["file"]).is_file():
-                    raise RequestError(
-                        f"{self.path} was finished, and {file.relative_to(self.path)} is no longer there; bring it back, or make "
-                        "all pictures again with --force."
-                    )
+                file = self.path / entry["folder"] / picture["file"]
+                there = file.is_file()
+                if there and hashlib.sha256(file.read_bytes()).hexdigest() == picture["sha256"]:
+                    continue
+                what = "is no longer the picture that was drawn" if there else "is no longer there"
+                raise RequestError(
+                    f"{self.path} was finished, and {file.relative_to(self.path)} {what}; bring it back, or make all pictures again "
+                    "with --force."
+                )
 
     @contextmanager
     def alone(self) -> Iterator[None]:
