@@ -1,6 +1,7 @@
 """Classifiers that learn class by class, as runs: iCaRL and LUCIR."""
 
 import json
+import tomllib
 from math import sqrt
 
 import pytest
@@ -212,3 +213,10 @@ def test_a_class_that_the_memory_loses_is_a_warning(tmp_path):
     assert named in "012345"
     whole = train(tmp_path / "whole", "experience_replay", memory_size=12, selection="random")
     assert not [text for _, text in warnings(whole) if "the memory keeps" in text]
+
+
+def test_a_head_that_always_grows_is_written_down_so(tmp_path):
+    """LUCIR's does, whatever the experiment says of the classifier; iCaRL's is as it says."""
+    for strategy, head in (("lucir", "growing"), ("icarl", "fixed")):
+        run = train(tmp_path / strategy, strategy, set={"classifier.head": "fixed"})
+        assert tomllib.loads((run.path / "config.toml").read_text())["classifier"]["head"] == head

@@ -11,6 +11,7 @@ CLASSIFIERS = (  # learners that say which class a picture shows, and do nothing
     "boosted_classifier",
     "expanding_classifier",
 )
+GROWING = CLASSIFIERS[1:]  # whose head grows with the classes, whatever is asked for
 
 
 class UNetOptions(BaseModel):

@@ -20,7 +20,7 @@ from palimpsest.learning.options import (
     SyntheticOptions,
     TrainingOptions,
 )
-from palimpsest.models.options import CLASSIFIERS, JointOptions, UNetOptions
+from palimpsest.models.options import CLASSIFIERS, GROWING, JointOptions, UNetOptions
 from palimpsest.runs.choosing import asked_for, learner_beside, one_size, own_name
 from palimpsest.runs.published import PublishedRow
 from palimpsest.strategies import catalog
@@ -134,6 +134,8 @@ def resolve(
     if other := chosen[entry.name].get("beside"):
         tables["learner"] = learner_beside(entry, catalog.find(other), tables.get("learner", "denoiser"))
         chosen[other] = catalog.check_options(catalog.find(other), chosen.get(other, {}))
+    if set(entry.learners) & set(GROWING):
+        tables.setdefault("classifier", {})["head"] = "growing"
     experiment = _validated(tables)
     if not (beside := strategy_beside(experiment, entry.learners)):
         return experiment

@@ -68,15 +68,13 @@ def new_classifier(experiment: Experiment, stream: Stream) -> Classifier:
 
 def new_cosine_classifier(experiment: Experiment, stream: Stream) -> Classifier:
     """An untrained classifier that goes by directions, and whose head grows with the classes."""
-    options = classifier_options(experiment).model_copy(update={"head": "growing"})
-    return build_classifier(options, stream.shape, stream.class_names, experiment.seed, cosine=True)
+    return build_classifier(classifier_options(experiment), stream.shape, stream.class_names, experiment.seed, cosine=True)
 
 
 def new_proxy_classifier(experiment: Experiment, stream: Stream) -> Classifier:
     """An untrained cosine classifier with several rows of each class."""
-    options = classifier_options(experiment).model_copy(update={"head": "growing"})
     form = {"cosine": True, "proxies": PROXIES}
-    return build_classifier(options, stream.shape, stream.class_names, experiment.seed, **form)
+    return build_classifier(classifier_options(experiment), stream.shape, stream.class_names, experiment.seed, **form)
 
 
 def new_boosted_classifier(experiment: Experiment, stream: Stream) -> Classifier:
@@ -86,9 +84,8 @@ def new_boosted_classifier(experiment: Experiment, stream: Stream) -> Classifier
 
 def new_expanding_classifier(experiment: Experiment, stream: Stream, rooms: int = 0) -> Classifier:
     """An untrained classifier with room for so many backbones; 0: for one of each task. Its head grows with the classes."""
-    options = classifier_options(experiment).model_copy(update={"head": "growing"})
     rooms = rooms or len(stream)
-    return build_classifier(options, stream.shape, stream.class_names, experiment.seed, rooms=rooms)
+    return build_classifier(classifier_options(experiment), stream.shape, stream.class_names, experiment.seed, rooms=rooms)
 
 
 def classifier_options(experiment: Experiment) -> ClassifierOptions:
