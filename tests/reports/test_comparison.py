@@ -174,3 +174,15 @@ def test_each_run_may_have_a_row_of_its_own():
     ]
     assert table.rows[2].measures["fid"] == Cell(4.0, None, 1)
     assert [note for note in table.notes if "seeds" in note] == []
+
+
+def test_runs_of_an_earlier_version_did_what_later_options_have_for_a_default():
+    """Two seeds of one method, of which the second has an option and a setting more; another value of either is another method."""
+    defaults = {"lwf": {"strength": 1.0, "reuse": 1}, "": {"joint.class_weight": 0.001}}
+    before = a_run("lwf", 0, options={"strength": 2.0}, settings={"training.steps": 4})
+    after = a_run("lwf", 1, options={"strength": 2.0, "reuse": 1}, settings={"training.steps": 4, "joint.class_weight": 0.001})
+    (row,) = compare([before, after], defaults).rows
+    assert row.seeds == (0, 1) and row.method == "lwf\nstrength=2.0"
+    for options, settings in (({"reuse": 2}, {}), ({}, {"joint.class_weight": 0.1})):
+        other = a_run("lwf", 1, options=after.options | options, settings=after.settings | settings)
+        assert len(compare([before, other], defaults).rows) == 2

@@ -29,10 +29,16 @@ def show(run: object, model: Path | None = None) -> None:
 
 
 def defaults() -> dict[str, dict[str, object]]:
-    """The options of all strategies: a table names those that differ."""
+    """The options of all strategies and the settings of an experiment: a table names those that differ."""
+    from palimpsest.core.tables import flat
+    from palimpsest.reports.labels import EXPERIMENT
+    from palimpsest.reports.results import decides
+    from palimpsest.runs.config import default_tables
     from palimpsest.strategies import catalog
 
-    return {name: {o.name: o.default for o in catalog.look_up(name).options} for name in catalog.names()}
+    options = {name: {o.name: o.default for o in catalog.look_up(name).options} for name in catalog.names()}
+    settings = {key: value for key, value in flat(default_tables()) if decides(key) and value is not None}
+    return options | {EXPERIMENT: settings}
 
 
 def in_all_runs(runs: Sequence[Path]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from palimpsest.core.errors import RequestError
 from palimpsest.evaluation.catalog import COPIES, SAMPLES, find, in_order
-from palimpsest.reports.labels import Labels, differing, listed, options_of_rows
+from palimpsest.reports.labels import Labels, completed, differing, listed, options_of_rows
 from palimpsest.reports.results import Results
 
 
@@ -78,14 +78,16 @@ def compare(
 ) -> Table:
     """The table of some runs.
 
-    defaults: the options of each strategy as its signature (or the experiment) has them; options that equal them
-    are not shown, but where they vary among the rows of a strategy.  ddof: what is taken off the number of seeds in the variance, 1, or 0 as some papers have it.
+    defaults: the options of each strategy as its signature (or the experiment) has them, and an experiment's settings by EXPERIMENT; runs
+    of an earlier version are completed with them, and options that equal them are not shown, but where they vary among the rows of a
+    strategy.  ddof: what is taken off the number of seeds in the variance, 1, or 0 as some papers have it.
     each: every run in a row of its own, named with its seed, and no means.
     Raises RequestError for runs that must not stand in one table: different extractors or streams, or the same method
     and seed twice.
     """
     if not runs:
         raise RequestError("there is nothing to compare; give at least one run directory.")
+    runs = completed(runs, defaults)
     refuse_mixture(runs)
     groups: dict[tuple[Method, int | None], list[Results]] = {}
     for run in runs:

@@ -3,13 +3,14 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from palimpsest.core.errors import RequestError
 from palimpsest.reports.comparison import Cell, Row, Table, cell, compare
 from palimpsest.reports.comparison import method as method_of
+from palimpsest.reports.labels import completed
 from palimpsest.reports.results import FILE, Results, Task, folder_of, load_results
 
 TRACES = (FILE, "config.toml", "events.jsonl")
@@ -92,6 +93,7 @@ def gather(
     """
     runs = [read_run(Path(path)) for path in paths]
     whole, damaged = [run for run in runs if run.results], [run for run in runs if not run.results]
+    whole = [replace(run, results=completed([run.results], defaults)[0]) for run in whole]
     table = compare([run.results for run in whole], defaults).with_notes(said) if whole else None
     parts = [(row.method.replace("\n", ", "), row, several) for row, several in zip(rows_of(table), grouped(whole))]
     parts += [(run.name, None, [run]) for run in damaged]

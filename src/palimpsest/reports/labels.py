@@ -1,10 +1,27 @@
 """What tells the rows of a table apart, beside the names of strategies."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from palimpsest.reports.results import Results
+
+Defaults = Mapping[str, Mapping[str, Any]]  # of each strategy's options by its name, and of the experiment's settings by EXPERIMENT
+EXPERIMENT = ""
+
+
+def completed(runs: Sequence[Results], defaults: Defaults | None) -> list[Results]:
+    """The runs, with the options and settings that came after them at their defaults, which are what was done before there were any."""
+    defaults = defaults or {}
+    usual = defaults.get(EXPERIMENT, {})
+    return [
+        replace(
+            run,
+            options={**defaults.get(run.strategy, {}), **run.options},
+            settings={**usual, **run.settings} if run.settings else {},
+        )
+        for run in runs
+    ]
 
 
 def differing(runs: Sequence[Results]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from palimpsest.core.errors import RequestError
 from palimpsest.reports.comparison import Table, compare, method
+from palimpsest.reports.labels import completed
 from palimpsest.reports.results import Results
 
 
@@ -16,6 +17,7 @@ def differences(runs: Sequence[Results], base: Results, defaults: dict | None = 
     """
     if base.path not in [run.path for run in runs]:
         runs = [base, *runs]
+    base, *runs = completed([base, *runs], defaults)
     whole = compare(runs, defaults)
     twins = {run.seed: run for run in runs if run.finished and method(run) == method(base)}
     others = [run for run in runs if run.finished and method(run) != method(base)]

@@ -8,7 +8,7 @@ from typing import Any
 from palimpsest.core.errors import RequestError
 from palimpsest.core.tables import flat
 from palimpsest.reports.comparison import Cell, cell, method, refuse_mixture
-from palimpsest.reports.labels import Labels, differing
+from palimpsest.reports.labels import Labels, completed, differing
 from palimpsest.reports.numbers import with_error
 from palimpsest.reports.results import Results, decides
 from palimpsest.reports.table import ABSENT, WIDEST, Shown, column, heading
@@ -67,7 +67,7 @@ def compare_published(
     defaults: as in `comparison.compare`.  ddof: 0, as the authors' report has it.
     Raises RequestError where no run repeats a published row, and for runs that must not stand in one table.
     """
-    done = [run for run in runs if run.finished and run.experiment == published["experiment"]]
+    done = [run for run in completed(runs, defaults) if run.finished and run.experiment == published["experiment"]]
     if done:
         refuse_mixture(done)
     shown = Labels(defaults or {}, differing(done), False)

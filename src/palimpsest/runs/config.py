@@ -1,5 +1,6 @@
 """Experiments: tables in, checked models out; and back."""
 
+import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -165,6 +166,18 @@ def strategy_beside(experiment: Experiment, learners: Sequence[str] | str) -> st
     if asked != "auto":
         return asked
     return {"joint": "joint", "finetune": "finetune"}.get(experiment.strategy.name, "generative_replay_classifier")
+
+
+def default_tables() -> dict:
+    """The tables of an experiment with every option at its default, without those that have none."""
+    fields = {name: field.annotation for name, field in Experiment.model_fields.items() if name != "strategy"}
+    tables = {name: kind for name, kind in fields.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
+    return {name: as_json(kind.model_construct()) for name, kind in tables.items()}
+
+
+def as_json(table: BaseModel, exclude: set[str] | None = None) -> dict:
+    """A table as JSON reads it back."""
+    return json.loads(table.model_dump_json(exclude=exclude))
 
 
 def to_toml(experiment: Experiment) -> str:

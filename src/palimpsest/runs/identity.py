@@ -1,12 +1,9 @@
 """What a checkpoint must share with a run to belong to it."""
 
-import json
 from collections.abc import Mapping
 
-from pydantic import BaseModel
-
 from palimpsest.runs.assembly import Assembly
-from palimpsest.runs.config import Experiment
+from palimpsest.runs.config import Experiment, as_json, default_tables
 from palimpsest.runs.deciding import precisions
 from palimpsest.strategies.catalog import look_up, names
 
@@ -31,19 +28,12 @@ def completed(before: Mapping, experiment: Experiment) -> dict:
 
     An option's default is what was done before there was that option.
     """
-    fields = {name: field.annotation for name, field in type(experiment).model_fields.items() if name not in ASIDE}
-    tables = {name: kind for name, kind in fields.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
-    defaults = {name: as_json(kind.model_construct()) for name, kind in tables.items()}
+    defaults = {name: table for name, table in default_tables().items() if name not in ASIDE}
     own = experiment.strategy.name
     if before["strategy"]["name"] == own and not experiment.strategy.passed_in:
         others = {name: defaults_of(name) for name in before["strategy"]["beside"] if name in names()}
         defaults["strategy"] = defaults_of(experiment.added_to(own)) | defaults_of(own) | {"beside": others}
     return filled(before, defaults)
-
-
-def as_json(table: BaseModel, exclude: set[str] | None = None) -> dict:
-    """A table as JSON reads it back."""
-    return json.loads(table.model_dump_json(exclude=exclude))
 
 
 def defaults_of(strategy: str) -> dict:
