@@ -5,4 +5,5 @@ set -euo pipefail
 runs=$1 seeds=${2:-42,69,1714}
 
 palimpsest study fashion_mnist_small --seeds "$seeds" --strategies jdcl,dgr_diffusion --jobs "${JOBS:-2}" --out "$runs"
+palimpsest study fashion_mnist_small --seeds "$seeds" --strategies dgr_diffusion --set classifier.training.steps=400 --jobs "${JOBS:-2}" --out "$runs"
 palimpsest study fashion_mnist_small --seeds "$seeds" --strategies finetune --set learner=classifier --jobs "${JOBS:-2}" --out "$runs"
