@@ -141,9 +141,12 @@ class Past:
 
         Raises RequestError for a number below 0, and where a set is to be used so and so often: its length and the phase's say how often.
         """
-        if per_class < 0 or (per_class and reuse != 1):
+        if per_class < 0:
+            raise RequestError(f"per_class is {per_class}, and it is how many dreams there are of each old class; give a number from 0.")
+        if per_class and reuse != 1:
             raise RequestError(
-                f"per_class is {per_class} and reuse {reuse}; give per_class from 0, and leave reuse at 1 where a set is dreamt before."
+                f"per_class is {per_class}, a set that is dreamt once, and reuse is {reuse}, yours or the experiment's, of dreams that are made "
+                "as it goes; give reuse = 1 with per_class."
             )
         if not per_class:
             return self.dreams(steps, sampler, reuse)
