@@ -10,6 +10,7 @@ from rich.console import Console
 
 from palimpsest.core.errors import RequestError
 from palimpsest.reports.numbers import amount, duration, plain, with_error
+from palimpsest.reports.results import Task
 from palimpsest.reports.table import compare, render, run_table, write_csv
 from tests.reports.test_comparison import a_run
 
@@ -70,6 +71,13 @@ def test_measures_that_are_no_headlines_are_named_and_not_shown(table):
     text = printed(render(table), 120)
     assert "density ↓" not in text and "density ↑" not in text
     assert "also measured: density (see the report, or --csv)" in text
+
+
+def test_what_a_probe_read_is_told_in_numbers():
+    """It is measured for whoever asked for it, and there may be no file to look into."""
+    tasks = tuple(Task(n, (str(n),), {"fid": 100.0, "accuracy_probe": 0.9 + n / 100}, 1.0) for n in (1, 2))
+    assert "accuracy_probe, task by task: 0.9100, 0.9200" in printed(run_table(a_run(tasks=tasks)), 120)
+    assert "accuracy_probe" not in printed(run_table(a_run()), 120)
 
 
 def test_a_wide_terminal_gets_one_table_and_a_narrow_one_repeats_the_methods(table):

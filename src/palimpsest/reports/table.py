@@ -26,6 +26,7 @@ __all__ = ["compare", "render", "run_table", "write_csv"]
 ABSENT = "–"
 WIDEST = 40  # of a method's name, which goes on in a second line
 UNBOUNDED = 10_000  # a table is first measured without the terminal's edge, which would cut its columns
+PROBE = "accuracy_probe"
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,14 @@ def run_table(results: Results) -> Shown:
     if not results.finished:
         title += f": unfinished, {results.progress}"
     number_of = column("task", tasks, lambda task: str(task.number))
-    notes = (*by_extractor(results.extractor_in_words), *not_shown(names, "results.json"))
+    notes = (*by_extractor(results.extractor_in_words), *probed(results), *not_shown(names, "results.json"))
     return Shown(number_of, (about, *groups), title, notes)
+
+
+def probed(results: Results) -> tuple[str, ...]:
+    """A note about what a linear classifier read from the features, which nobody measures without having asked for it."""
+    found = [f"{task.measures[PROBE]:.4f}" for task in results.tasks if PROBE in task.measures]
+    return (f"{PROBE}, task by task: {', '.join(found)}",) if found else ()
 
 
 def not_shown(names: Sequence[str], where: str) -> tuple[str, ...]:
