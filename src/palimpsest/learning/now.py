@@ -12,7 +12,7 @@ from palimpsest.learning.imprinting import Imprinted
 from palimpsest.learning.teacher import Teacher
 from palimpsest.sources import Data, Gaussian, Memory, Unlabelled
 from palimpsest.sources.augment import Augmentation
-from palimpsest.targets import Several, label, true_noise
+from palimpsest.targets import both_of, label, true_noise
 
 TRUTH: Mapping[str, Target] = {"noise": true_noise, "logits": label}
 
@@ -80,9 +80,7 @@ class Now:
     def truth(self) -> Target:
         """What the experiment's learner should say about real data: the true noise, the label, or both where it imagines and classifies."""
         learner = self.learners[self.learner]
-        if "noise" in learner.heads and "logits" in learner.heads:
-            return Several(((true_noise, 1.0), (label, learner.class_weight)))
-        return TRUTH[learner.head]
+        return both_of(learner, true_noise, label) or TRUTH[learner.head]
 
     @property
     def gaussian(self) -> Gaussian:

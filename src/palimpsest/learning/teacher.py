@@ -10,7 +10,7 @@ from palimpsest.core.errors import unknown
 from palimpsest.core.term import Target
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.sources import Pool
-from palimpsest.targets import MadeFeatures, Once, Several, Sigmoids, Soft, TaughtFeatures, TaughtNoise, TaughtStages
+from palimpsest.targets import MadeFeatures, Once, Sigmoids, Soft, TaughtFeatures, TaughtNoise, TaughtStages, both_of
 
 WEIGHTS = ("raw", "average")
 
@@ -89,8 +89,8 @@ class Teacher:
     @property
     def answer(self) -> Target:
         """What it says with the head that it is named for; with both where it imagines and classifies."""
-        if self.exists and "noise" in self.learner.heads and "logits" in self.learner.heads:
-            return Several(((self.noise, 1.0), (self.soft(), self.learner.class_weight)))
+        if self.exists and (both := both_of(self.learner, self.noise, self.soft())):
+            return both
         if not self.exists or self.learner.head != "logits":
             return self.noise
         return self.soft(classes=getattr(self.learner, "arrived", ()), within=True)

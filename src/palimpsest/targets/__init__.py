@@ -8,7 +8,7 @@ from palimpsest.targets.neighbours import Neighbours, TaughtNeighbours
 from palimpsest.targets.noise import TaughtNoise, true_noise
 from palimpsest.targets.parts import OnParts
 from palimpsest.targets.real import OnReal
-from palimpsest.targets.several import Several
+from palimpsest.targets.several import Several, both_of
 from palimpsest.targets.stages import Apart, Once, TaughtStages
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "TaughtNeighbours",
     "TaughtNoise",
     "TaughtStages",
+    "both_of",
     "judged",
     "label",
     "true_noise",

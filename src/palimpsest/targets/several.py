@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from torch import nn
+
 from palimpsest.core.term import Target
 
 
@@ -24,3 +26,10 @@ class Several:
     def needs(self) -> frozenset[str]:
         """What any of them needs of a source."""
         return frozenset().union(*(target.needs for target, _ in self.parts))
+
+
+def both_of(learner: nn.Module, noise: Target, opinion: Target) -> Several | None:
+    """What a learner that imagines and classifies is to say with both heads, the class weighed as it says; None of another learner."""
+    if not {"noise", "logits"} <= set(learner.heads):
+        return None
+    return Several(((noise, 1.0), (opinion, learner.class_weight)))
