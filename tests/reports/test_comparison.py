@@ -86,6 +86,15 @@ def test_runs_with_other_settings_are_another_row_that_says_which():
     assert [row.method for row in compare(runs[:1]).rows] == ["joint"]
 
 
+def test_a_setting_that_is_as_the_experiment_has_it_is_said_only_where_the_rows_of_a_strategy_differ_in_it():
+    """Of an experiment that is not known, all that differ are said."""
+    runs = [a_run(), a_run("lwf", settings={"training.steps": 50}), a_run("ewc"), a_run("ewc", settings={"training.steps": 9})]
+    usual = {"experiment digits": {"training.steps": 500}}
+    rows = ["joint", "lwf\ntraining.steps=50", "ewc\ntraining.steps=500", "ewc\ntraining.steps=9"]
+    assert [row.method for row in compare(runs, usual).rows] == rows
+    assert compare(runs, {"experiment other": {"training.steps": 500}}).rows[0].method == "joint\ntraining.steps=500"
+
+
 def test_options_of_a_strategy_that_took_part_tell_the_runs_apart_that_had_it():
     key = "strategy.generative_replay_classifier.reuse"
     plain = {"training.steps": 500}
@@ -178,7 +187,7 @@ def test_each_run_may_have_a_row_of_its_own():
 
 def test_runs_of_an_earlier_version_did_what_later_options_have_for_a_default():
     """Two seeds of one method, of which the second has an option and a setting more; another value of either is another method."""
-    defaults = {"lwf": {"strength": 1.0, "reuse": 1}, "": {"joint.class_weight": 0.001}}
+    defaults = {"lwf": {"strength": 1.0, "reuse": 1}, "experiment ": {"joint.class_weight": 0.001}}
     before = a_run("lwf", 0, options={"strength": 2.0}, settings={"training.steps": 4})
     after = a_run("lwf", 1, options={"strength": 2.0, "reuse": 1}, settings={"training.steps": 4, "joint.class_weight": 0.001})
     (row,) = compare([before, after], defaults).rows

@@ -29,16 +29,20 @@ def show(run: object, model: Path | None = None) -> None:
 
 
 def defaults() -> dict[str, dict[str, object]]:
-    """The options of all strategies and the settings of an experiment: a table names those that differ."""
+    """The options of all strategies, and the settings of any experiment and of each that comes with it: a table names those that differ."""
     from palimpsest.core.tables import flat
     from palimpsest.reports.labels import EXPERIMENT
     from palimpsest.reports.results import decides
-    from palimpsest.runs.config import default_tables
+    from palimpsest.runs.config import as_json, default_tables, resolve
+    from palimpsest.runs.tables import experiment_names, read_experiment
     from palimpsest.strategies import catalog
 
+    def deciding(tables: dict) -> dict[str, object]:
+        return {key: value for key, value in flat(tables) if decides(key) and value is not None}
+
     options = {name: {o.name: o.default for o in catalog.look_up(name).options} for name in catalog.names()}
-    settings = {key: value for key, value in flat(default_tables()) if decides(key) and value is not None}
-    return options | {EXPERIMENT: settings}
+    experiments = {EXPERIMENT + name: deciding(as_json(resolve(read_experiment(name)))) for name in experiment_names()}
+    return options | {EXPERIMENT: deciding(default_tables())} | experiments
 
 
 def in_all_runs(runs: Sequence[Path]) -> tuple[str, ...]:

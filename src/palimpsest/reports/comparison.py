@@ -9,7 +9,7 @@ from typing import Any
 
 from palimpsest.core.errors import RequestError
 from palimpsest.evaluation.catalog import COPIES, SAMPLES, find, in_order
-from palimpsest.reports.labels import Labels, completed, differing, listed, options_of_rows
+from palimpsest.reports.labels import Labels, completed, labels_of, listed
 from palimpsest.reports.results import Results
 
 
@@ -78,9 +78,9 @@ def compare(
 ) -> Table:
     """The table of some runs.
 
-    defaults: the options of each strategy as its signature (or the experiment) has them, and an experiment's settings by EXPERIMENT; runs
-    of an earlier version are completed with them, and options that equal them are not shown, but where they vary among the rows of a
-    strategy.  ddof: what is taken off the number of seeds in the variance, 1, or 0 as some papers have it.
+    defaults: the options of each strategy as its signature (or the experiment) has them, and settings as `labels.Defaults` has them; runs
+    of an earlier version are completed with them, and options and settings that equal them are not shown, but where they vary among the
+    rows of a strategy.  ddof: what is taken off the number of seeds in the variance, 1, or 0 as some papers have it.
     each: every run in a row of its own, named with its seed, and no means.
     Raises RequestError for runs that must not stand in one table: different extractors or streams, or the same method
     and seed twice.
@@ -95,7 +95,7 @@ def compare(
             groups.setdefault((method(run), run.seed if each else None), []).append(run)
     several = [*groups.values(), *([run] for run in runs if not run.finished)]
     experiments = len({run.experiment for run in runs}) > 1
-    shown = Labels(defaults or {}, differing(runs), experiments, each, options_of_rows([group[0] for group in several]))
+    shown = labels_of([group[0] for group in several], defaults, experiments, each)
     rows = tuple(row(group, shown, ddof) for group in several)
     names = in_order(name for line in rows for name in line.measures)
     extractor = next((run.extractor_in_words for run in runs if run.extractor), "")

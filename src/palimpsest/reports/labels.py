@@ -1,13 +1,14 @@
 """What tells the rows of a table apart, beside the names of strategies."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from palimpsest.reports.results import Results
 
-Defaults = Mapping[str, Mapping[str, Any]]  # of each strategy's options by its name, and of the experiment's settings by EXPERIMENT
-EXPERIMENT = ""
+EXPERIMENT = "experiment "
+# The options of each strategy by its name; by EXPERIMENT the settings of any experiment, and by EXPERIMENT and its name those of one.
+Defaults = Mapping[str, Mapping[str, Any]]
 
 
 def completed(runs: Sequence[Results], defaults: Defaults | None) -> list[Results]:
@@ -37,36 +38,55 @@ def varies(key: str, known: Sequence[Mapping[str, Any]]) -> bool:
     return any(each.get(key) != having[0].get(key) for each in having)
 
 
-def options_of_rows(runs: Sequence[Results]) -> dict[str, frozenset[str]]:
-    """By each strategy that has several rows, of which a run each is given: the names of the options that vary among them."""
-    found = {strategy: [run.options for run in runs if run.strategy == strategy] for strategy in {r.strategy for r in runs}}
+def varied_in_rows(runs: Sequence[Results], what: Callable[[Results], Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """By each strategy that has several rows, of which a run each is given: what varies among them of their options or settings."""
+    found = {strategy: [what(run) for run in runs if run.strategy == strategy] for strategy in {r.strategy for r in runs}}
     return {
-        strategy: frozenset(name for options in rows for name in options if varies(name, rows))
+        strategy: frozenset(name for each in rows for name in each if varies(name, rows))
         for strategy, rows in found.items()
         if len(rows) > 1
     }
+
+
+def labels_of(
+    rows: Sequence[Results], defaults: Defaults | None = None, experiments: bool = False, seeds: bool = False
+) -> "Labels":
+    """What tells rows apart, of which a run each is given."""
+    known = [run for run in rows if run.settings]
+    varied = varied_in_rows(rows, lambda run: run.options), varied_in_rows(known, lambda run: run.settings)
+    return Labels(defaults or {}, differing(rows), experiments, seeds, *varied)
 
 
 @dataclass(frozen=True)
 class Labels:
     """What has to be said beside a strategy's name to tell the rows of a table apart.
 
-    varied: by each strategy that has several rows, the names of its options that vary among them.
+    settings: those that are not the same in all rows.  varied, varied_settings: by each strategy that has several rows, the names of its
+    options and of the settings that vary among them.
     """
 
-    defaults: Mapping[str, Mapping[str, Any]]
+    defaults: Defaults
     settings: tuple[str, ...]
     experiments: bool
-    seeds: bool = False
-    varied: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    seeds: bool
+    varied: Mapping[str, frozenset[str]]
+    varied_settings: Mapping[str, frozenset[str]]
 
     def of(self, run: Results) -> dict[str, Any]:
         """What is said in the row of a run."""
         experiment = {"experiment": run.experiment} if self.experiments else {}
         options = {name: run.options[name] for name in run.options if name in self.varied.get(run.strategy, ())}
         options |= {} if run.strategy in self.varied else self.unusual(run)
-        settings = {name: run.settings[name] for name in self.settings if name in run.settings}
+        settings = {name: run.settings[name] for name in self.settings if self.is_said(name, run)}
         return {**experiment, **options, **settings, **({"seed": run.seed} if self.seeds else {})}
+
+    def is_said(self, name: str, run: Results) -> bool:
+        """Whether a setting in which rows differ is named in this one: not where it is as the experiment has it in all rows of the strategy."""
+        if name not in run.settings:
+            return False
+        usual = self.defaults.get(EXPERIMENT + run.experiment, {})
+        as_usual = name in usual and usual[name] == run.settings[name]
+        return not as_usual or name in self.varied_settings.get(run.strategy, ())
 
     def constant(self, run: Results) -> dict[str, Any]:
         """What would be said in all rows of its strategy alike, if there are several."""

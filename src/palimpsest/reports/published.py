@@ -8,7 +8,7 @@ from typing import Any
 from palimpsest.core.errors import RequestError
 from palimpsest.core.tables import flat
 from palimpsest.reports.comparison import Cell, cell, method, refuse_mixture
-from palimpsest.reports.labels import Labels, completed, differing
+from palimpsest.reports.labels import Labels, completed, labels_of
 from palimpsest.reports.numbers import with_error
 from palimpsest.reports.results import Results, decides
 from palimpsest.reports.table import ABSENT, WIDEST, Shown, column, heading
@@ -70,10 +70,10 @@ def compare_published(
     done = [run for run in completed(runs, defaults) if run.finished and run.experiment == published["experiment"]]
     if done:
         refuse_mixture(done)
-    shown = Labels(defaults or {}, differing(done), False)
     groups: dict[Any, list[Results]] = {}
     for run in done:
         groups.setdefault(method(run), []).append(run)
+    shown = labels_of([several[0] for several in groups.values()], defaults)
     pairs = [(row, each) for row in published["rows"] for each in groups.values() if repeats(each[0], row)]
     if not pairs:
         raise RequestError(
