@@ -46,6 +46,13 @@ def test_synthetic_rows_are_counted_apart_also_in_a_part():
     assert Part(mixed, 0, 0.5).counts(Batch(8, 0, (0,))) == (3, 1)
 
 
+def test_synthetic_rows_among_the_real_ones_are_counted_to_the_row_in_whole_epochs_and_else_in_proportion():
+    among = Data(pictures(20), synthetic=5)
+    assert seen(Term(among, label), epochs=2) == (30, 10)
+    assert seen(Term(among, label)) == (18, 6)
+    assert seen(Term(Unlabelled(among), true_noise), steps=1) == (6, 2)
+
+
 def test_a_short_batch_counts_as_many_as_it_has():
     assert seen(Term(ALL, true_noise), epochs=2) == (40, 0)
 

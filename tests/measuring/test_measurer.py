@@ -181,6 +181,17 @@ def test_features_are_probed_where_that_is_asked_for(tmp_path):
     assert 0.5 < last["accuracy_probe"] <= first["accuracy_probe"] <= 1
 
 
+def test_a_probe_of_what_has_no_generator_is_told_of_once(tmp_path):
+    tables = tiny(learner="classifier", strategy={"name": "finetune"}, evaluation={"samples": 0, "probe": 100})
+    run = palimpsest.train(tables, out=tmp_path / "run", display=QUIET)
+    told = [event["text"] for event in read_events(run.path / "events.jsonl") if event["event"] == "warning"]
+    assert [text for text in told if "no probe" in text] == [
+        "no probe: it reads the features of a generator that is not told of classes, and there is none"
+    ]
+    with pytest.raises(palimpsest.RequestError, match="holds a classifier and nothing that makes pictures"):
+        palimpsest.sample(run.path)
+
+
 def test_the_benchmark_of_measures_times_each_of_them(monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     found = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "evaluate.py"))

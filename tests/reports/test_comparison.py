@@ -145,6 +145,13 @@ def test_two_extractors_are_refused_naming_runs_and_extractors():
     assert "none" in refusal(a_run(), a_run("lwf", extractor={}))
 
 
+def test_the_settings_that_made_two_evaluators_are_said():
+    settings = {"training.steps": 500, "stream.limit": 0, "evaluation.samples": 9}
+    runs = [a_run(settings=settings, evaluator={"name": "small_cnn", "sha256": "ab"})]
+    other = {"settings": settings | {"stream.limit": 100, "evaluation.samples": 1}, "evaluator": {"name": "small_cnn", "sha256": "cd"}}
+    assert "(they differ in stream.limit); compare them apart" in refusal(*runs, a_run("lwf", **other))
+
+
 def test_a_classifier_stands_beside_a_generator_with_gaps_and_a_note():
     """It was never asked for samples, so that it has no extractor; two extractors among the others are refused as ever."""
     tasks = tuple(Task(n, (str(n),), {"accuracy": 0.5}, 1.0) for n in (1, 2))

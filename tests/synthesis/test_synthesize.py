@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from diffusers import AutoPipelineForText2Image
 from PIL import Image
 
 import palimpsest
-from palimpsest.core.errors import Interrupted, RunError
+from palimpsest.core.errors import Interrupted, RequestError, RunError
 from palimpsest.streams.pixels import as_png
 from palimpsest.synthesis import folder as folders
 from palimpsest.synthesis.display import SynthesisDisplay
@@ -141,6 +142,40 @@ def test_killed_at_any_write_and_gone_on_with_it_is_the_same_folder(writes, mode
     assert not (tmp_path / "cut" / "manifest.json").exists()
     palimpsest.synthesize(model, out=tmp_path / "cut", **how)
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("writes", [0, 2, 4, 6, 9, 14, 50])
+def test_a_finished_folder_grows_to_more_pictures_also_where_it_is_killed(writes, model, prompts, tmp_path, monkeypatch):
+    """Four of each class in batches of three become seven: two records a class, settings, and then the pictures that are new or short."""
+    how = {**HOW, "prompts": prompts, "batch": 3}
+    palimpsest.synthesize(model, out=tmp_path / "many", **how | {"count": 7})
+    palimpsest.synthesize(model, out=tmp_path / "grown", **how | {"count": 4})
+    few = content(tmp_path / "grown")
+    with monkeypatch.context() as patch, suppress(Killed):
+        patch.setattr(folders, "write_atomically", cut_off_after(writes))
+        palimpsest.synthesize(model, out=tmp_path / "grown", **how | {"count": 7})
+    left = content(tmp_path / "grown")
+    assert all(left[name] == picture for name, picture in few.items() if name.endswith(".png")), "no picture is lost"
+    palimpsest.synthesize(model, out=tmp_path / "grown", **how | {"count": 7})
+    assert content(tmp_path / "grown") == content(tmp_path / "many")
+    with pytest.raises(RequestError, match="count is 7 there, and 4 was asked for"):
+        palimpsest.synthesize(model, out=tmp_path / "grown", **how | {"count": 4})
+
+
+def test_of_a_folder_that_grows_only_what_is_missing_is_drawn(model, prompts, tmp_path, monkeypatch):
+    from palimpsest.synthesis.text_to_image import TextToImage
+
+    how = {**HOW, "prompts": prompts, "out": tmp_path / "out", "batch": 3}
+    palimpsest.synthesize(model, **how | {"count": 4})
+    original, drawn = TextToImage.paint, []
+
+    def counted(painter, subject, seeds, steps=0):
+        drawn.append(subject.name)
+        return original(painter, subject, seeds, steps)
+
+    monkeypatch.setattr(TextToImage, "paint", counted)
+    palimpsest.synthesize(model, **how | {"count": 7})
+    assert drawn == [name for name in ("cat", "dog", "big eel") for _ in range(2)], "the first batch of each is whole"
 
 
 def test_what_is_there_is_not_drawn_again(model, prompts, tmp_path, monkeypatch):

@@ -73,7 +73,8 @@ class Mixing:
         if not is_training_data(source):
             return term
         if options.batch == "pooled":
-            return replace(term, source=union(source, pictures), target=self.balanced(term.target, pictures))
+            among = replace(union(source, pictures), synthetic=len(pictures))
+            return replace(term, source=among, target=self.balanced(term.target, pictures))
         views = dict(source.views) | (
             {} if options.augmentation is None else {"logits": Augmentation(options.augmentation)}
         )

@@ -90,7 +90,8 @@ class Measurer:
                 self.of_given(found, task, generator, model(GIVEN), check)
             if self.machine.main:
                 measure_forgetting(found, task, generator, model, self.first, self.yardstick, self.seed)
-                self.of_features(found, task, generator)
+        if self.yardstick.options.probe and self.machine.main:
+            self.of_features(found, task, generator)
         if classifiers and self.machine.main:
             measure_classifiers(found, task, classifiers, self.yardstick, self.machine.device)
         return found
@@ -167,12 +168,13 @@ class Measurer:
         if self.machine.main:
             measure_kept(found, task, generator, given, own, made, self.yardstick, self.seed)
 
-    def of_features(self, found: Found, task: Task, generator: nn.Module) -> None:
-        """What a linear classifier makes of the features of a generator that is not told of classes."""
-        options = self.yardstick.options
-        if not options.probe or generator.conditional or not can_be_looked_into(generator.network):
+    def of_features(self, found: Found, task: Task, generator: nn.Module | None) -> None:
+        """What a linear classifier makes of the features of a generator that is not told of classes; said once where there are none."""
+        if generator is None or generator.conditional or not can_be_looked_into(generator.network):
+            if task.number == 1:
+                found.warnings.append("no probe: it reads the features of a generator that is not told of classes, and there is none")
             return
-        batch, network = options.batch, generator.network
+        batch, network = self.yardstick.options.batch, generator.network
         test, training = joined([earlier.test for earlier in self.yardstick.seen(task)]), self.yardstick.probed(task)
         if not len(test) or len(training.labels.unique()) < 2:  # nothing to tell apart
             return

@@ -43,4 +43,4 @@ def starving(seen: Mapping[str, Any], classes: int, names: Sequence[str]) -> str
     if not seen["starving"]:
         return ""
     few = ", ".join(f"{names[c]} ({seen['shares'][c]:.1%})" for c in seen["starving"])
-    return f"in the {seen['source']} of the {seen['learner']}, classes starve: {few}; due to each: {1 / classes:.1%}"
+    return f"in the {seen['source']} of the {seen['learner']}, the evaluator sees too little of {few}; due to each: {1 / classes:.1%}"

@@ -13,6 +13,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.files import replace_with, write_atomically, write_folder
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.diffusion.schedulers import read_process
+from palimpsest.models.classifier import STEM
 
 CLASSES = "classes.json"
 LEGAL = "a pixel pipeline of diffusers (DDPMPipeline, DDIMPipeline), with a UNet2DModel as its unet"
@@ -126,6 +127,10 @@ def read_index(folder: Path) -> dict:
     try:
         return json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        if (folder / f"{STEM}.json").exists():
+            raise RequestError(
+                f"{folder} holds a classifier and nothing that makes pictures; give a run that trains a generator."
+            ) from error
         raise RequestError(
             f"{folder} is not a diffusers pipeline folder (no readable model_index.json); give {LEGAL}."
         ) from error

@@ -9,8 +9,10 @@ from typing import Any
 
 from palimpsest.core.errors import RequestError
 from palimpsest.evaluation.catalog import COPIES, SAMPLES, find, in_order
-from palimpsest.reports.labels import Labels, completed, labels_of, listed
+from palimpsest.reports.labels import Labels, completed, differing, labels_of, listed
 from palimpsest.reports.results import Results
+
+DECIDING = ("stream.", "evaluation.evaluator", "evaluation.extractor")  # begin the settings that decide what looks at samples
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def refuse_mixture(runs: Sequence[Results]) -> None:
         for what in ("extractor", "evaluator"):
             here, there = getattr(first, what), getattr(other, what)
             if there.get("sha256") != here.get("sha256"):
-                raise mixture(f"{what}s", first, named(here), other, named(there))
+                raise mixture(f"{what}s", first, named(here), other, named(there), looked_at_by(first, other))
     seen: dict[tuple[Method, int], Results] = {}
     for run in runs:
         twin = seen.setdefault((method(run), run.seed), run)
@@ -134,9 +136,15 @@ def is_without_samples(run: Results) -> bool:
     return not run.extractor and not any((entry := find(name)) and entry.taken_over in (SAMPLES, COPIES) for name in found)
 
 
-def mixture(what: str, first: Results, here: str, other: Results, there: str) -> RequestError:
+def looked_at_by(first: Results, other: Results) -> str:
+    """The settings in which two runs differ and that decide what looks at samples, which learns from the stream's pictures."""
+    keys = [key for key in differing([first, other]) if key.startswith(DECIDING)]
+    return f" (they differ in {', '.join(keys)})" if keys else ""
+
+
+def mixture(what: str, first: Results, here: str, other: Results, there: str, why: str = "") -> RequestError:
     return RequestError(
-        f'runs with different {what} do not compare: "{first.path}" has {here}, "{other.path}" has {there}; '
+        f'runs with different {what} do not compare: "{first.path}" has {here}, "{other.path}" has {there}{why}; '
         "compare them apart."
     )
 

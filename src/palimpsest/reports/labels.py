@@ -81,7 +81,7 @@ class Labels:
         return {**experiment, **options, **settings, **({"seed": run.seed} if self.seeds else {})}
 
     def is_said(self, name: str, run: Results) -> bool:
-        """Whether a setting in which rows differ is named in this one: not where it is as the experiment has it in all rows of the strategy."""
+        """Whether a setting in which rows differ is named in this one: not where all of the strategy have what the experiment has."""
         if name not in run.settings:
             return False
         usual = self.defaults.get(EXPERIMENT + run.experiment, {})

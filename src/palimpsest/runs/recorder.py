@@ -118,7 +118,7 @@ class Recorder:
         if record["empty"]:
             empty = ", ".join(names[c] for c in record["empty"])
             self.warn(
-                f"among {record['drawn']} {pool.name} there is none of {empty}, which {pool.name} will not replay"
+                f"among {record['drawn']} {pool.name} the model that labels them finds none of {empty}, which {pool.name} will not replay"
             )
 
     def after_step(self, pictures: int) -> None:

@@ -21,12 +21,14 @@ class Data:
 
     flip: turn each picture left to right with probability ½.
     views: for a head, by name, an augmented view of its own.
+    synthetic: how many of the pictures stand in for real ones, among which they are drawn.
     """
 
     pictures: Readable
     flip: bool = False
     name: str = "data"
     views: tuple[tuple[str, Augmentation], ...] = ()
+    synthetic: int = 0
     gives: ClassVar[frozenset[str]] = frozenset({IMAGES, LABELS, TRUE_NOISE})
 
     def __len__(self) -> int:
@@ -42,8 +44,11 @@ class Data:
         return len(self)
 
     def counts(self, batch: Batch) -> tuple[int, int]:
-        """Rows of the global batch that are real, and synthetic."""
-        return batch.size, 0
+        """Rows of the global batch that are real, and synthetic: of whole epochs to the row, of a part in proportion."""
+        if not self.synthetic:
+            return batch.size, 0
+        before, after = (int(self.synthetic * row / len(self) + 0.5) for row in (batch.start, batch.start + batch.size))
+        return batch.size - (after - before), after - before
 
     def draw(self, batch: Batch) -> Images:
         """The pictures at positions start ... start + size of an endless row of shuffled epochs."""

@@ -139,7 +139,14 @@ def converted(entry: Entry, option: Option, given: object) -> object:
         except (ValueError, OverflowError):
             value = None
         sound = value is not None and (option.kind is not int or float(given) == value)
+        if sound and is_below(option, value) and not entry.passed_in:
+            raise RequestError(f"option {option.name} of strategy {entry.name} is a number from 0, and was given {given}.")
         if sound and (option.kind is not float or math.isfinite(value)):
             return value
     kind = option.kind.__name__
     raise RequestError(f'option {option.name} of strategy {entry.name} is of kind {kind}, and was given "{given}".')
+
+
+def is_below(option: Option, value: object) -> bool:
+    """Whether a number is below 0: no number of an included strategy means anything there."""
+    return option.kind in (int, float) and value < 0

@@ -6,6 +6,7 @@ Nothing here depends on how many pictures are asked for, or on how many processe
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,11 @@ class Drawn:
 def batches_of(count: int, batch: int) -> int:
     """How many batches `count` pictures take."""
     return -(-count // batch)
+
+
+def wanted(settings: Mapping[str, Any], number: int) -> int:
+    """How many pictures of a batch are kept. settings: with "count", of each class, and "batch"."""
+    return min(settings["batch"], settings["count"] - number * settings["batch"])
 
 
 def plan(subjects: int, request: Request, done: set[tuple[int, int]]) -> list[Batch]:

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import check_place, make_place, write_atomically
 from palimpsest.streams.manifest import NAME, WORK, read_manifest
+from palimpsest.synthesis.batches import wanted
 from palimpsest.synthesis.manifest import as_json, completed, difference, without_findings
 
 PICTURE = re.compile(r"\.?\d{5,}\.png(\.tmp)?")  # also one that was being written
@@ -57,11 +58,11 @@ class SynthesisFolder:
             return None
 
     def refuse_other(self, settings: Mapping[str, Any]) -> None:
-        """Refuse a folder that holds pictures that were made with other settings."""
+        """Refuse a folder that holds pictures that were made with other settings; more of the same pictures may be asked for."""
         there = self.settings()
         if there is None or not (self.finished or self.done()):
             return
-        if differs := difference(there, settings):
+        if differs := difference(raised(there, settings), settings):
             raise RequestError(
                 f"{self.path} is made with other settings: {differs}; choose another --out, or replace it with --force."
             )
@@ -70,6 +71,10 @@ class SynthesisFolder:
     def finished(self) -> bool:
         """Whether there is a manifest."""
         return (self.path / NAME).exists()
+
+    def holds(self, count: int) -> bool:
+        """Whether it is finished, with so many pictures of each class."""
+        return self.finished and self.settings()["count"] >= count
 
     def check_complete(self) -> None:
         """Refuse a finished folder that has lost pictures, or holds others in their place."""
@@ -109,11 +114,28 @@ class SynthesisFolder:
             shutil.rmtree(self.work, ignore_errors=True)
 
     def begin(self, settings: Mapping[str, Any], anew: bool) -> None:
-        """Write down the settings. anew: what is there goes first, as it also does where it has other settings."""
+        """Write down the settings. anew: what is there goes first, as it also does where it has other settings.
+
+        A finished folder from which more is wanted has its records again, and then no manifest until it has all.
+        """
         there = self.settings()
-        if there is not None and (anew or difference(there, settings)):
+        if there is not None and (anew or difference(raised(there, settings), settings)):
             self.clear(there)
+        if manifest := read_manifest(self.path):
+            self.take_apart(manifest)
+        for record in self.records():
+            if len(json.loads(record.read_text(encoding="utf-8"))["pictures"]) < wanted(settings, numbers_of(record)[1]):
+                record.unlink()
         write_atomically(self.work / "settings.json", as_json(settings))
+        (self.path / NAME).unlink(missing_ok=True)
+
+    def take_apart(self, manifest: Mapping[str, Any]) -> None:
+        """Write the records that a manifest was put together from."""
+        size = manifest["batch"]
+        for subject, entry in enumerate(manifest["classes"]):
+            for first in range(0, len(entry["pictures"]), size):
+                record = {"folder": entry["folder"], "pictures": entry["pictures"][first : first + size]}
+                write_atomically(self.record_of(subject, first // size), as_json(record))
 
     def clear(self, settings: Mapping[str, Any]) -> None:
         """Remove what was drawn, and nothing else."""
@@ -143,12 +165,15 @@ class SynthesisFolder:
     def done(self) -> set[tuple[int, int]]:
         """The batches whose pictures are all there, as (class, batch), both by their place in order."""
         found = set()
-        for path in self.work.glob("?????-??????.json"):
+        for path in self.records():
             record = json.loads(path.read_text(encoding="utf-8"))
             if all((self.path / record["folder"] / picture["file"]).is_file() for picture in record["pictures"]):
-                subject, batch = path.stem.split("-")
-                found.add((int(subject), int(batch)))
+                found.add(numbers_of(path))
         return found
+
+    def records(self) -> list[Path]:
+        """What is recorded of batches."""
+        return list(self.work.glob("?????-??????.json"))
 
     def finish(self, settings: Mapping[str, Any], batches: int) -> dict[str, Any]:
         """Put the records of all `batches` of each class together. The manifest is written last of all."""
@@ -161,3 +186,14 @@ class SynthesisFolder:
         manifest = completed(settings, pictures)
         write_atomically(self.path / NAME, as_json(manifest))
         return manifest
+
+
+def raised(there: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are there, with the count that is asked for where it is more: the pictures that are there are its first ones."""
+    return {**there, "count": max(there["count"], settings["count"])}
+
+
+def numbers_of(record: Path) -> tuple[int, int]:
+    """The class and the batch of a record, both by their place in order."""
+    subject, batch = record.stem.split("-")
+    return int(subject), int(batch)

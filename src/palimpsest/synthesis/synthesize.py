@@ -13,7 +13,7 @@ from palimpsest.core.stopping import stoppable
 from palimpsest.learning.devices import Machine, find_device, find_machine
 from palimpsest.learning.options import EngineOptions
 from palimpsest.streams.manifest import NAME, read_manifest
-from palimpsest.synthesis.batches import Batch, batches_of, draw, plan
+from palimpsest.synthesis.batches import Batch, batches_of, draw, plan, wanted
 from palimpsest.synthesis.cost import SynthesisEstimate, estimate, in_words
 from palimpsest.synthesis.display import SynthesisDisplay
 from palimpsest.synthesis.folder import SynthesisFolder
@@ -52,7 +52,9 @@ def synthesize(
     display: SynthesisDisplay | None = None,
     **asked: Any,
 ) -> dict[str, Any]:
-    """Draw `count` pictures of each class into a folder, and give back its manifest; a finished folder is left as it is.
+    """Draw `count` pictures of each class into a folder, and give back its manifest.
+
+    A finished folder is left as it is, or gets the pictures that it has less than `count` of each class.
 
     model: the folder of a diffusers text-to-image pipeline, its name on the hub, or a run or model of palimpsest that is told
     of classes.  asked: the fields of `Request` (prompts, count, seed, steps, guidance, size, ...).  force: replace a set that is there.
@@ -75,6 +77,7 @@ def draw_into(
         folder.refuse_other(prepared.settings)
         if folder.finished:
             folder.check_complete()
+        if folder.holds(prepared.request.count):
             folder.tidy()
             display.say(f"{folder.path} is finished")
             return read_manifest(folder.path)
@@ -121,7 +124,7 @@ def work(folder: SynthesisFolder, prepared: Prepared, display: SynthesisDisplay,
         meeting.wait()
         missing = plan(len(prepared.subjects), request, folder.done())
         meeting.wait()
-        there = request.count * len(prepared.subjects) - sum(wanted(request, batch) for batch in missing)
+        there = request.count * len(prepared.subjects) - sum(wanted(prepared.settings, batch.number) for batch in missing)
         display.say(in_words(request, len(prepared.subjects), prepared.painter.native, prepared.size, there))
         display.begin(request.count * len(prepared.subjects), there)
         try:
@@ -143,11 +146,6 @@ def said_of(manifest: Mapping[str, Any], path: Path) -> str:
     flagged = f", {manifest['flagged']:,} flagged and drawn again" if manifest["flagged"] else ""
     held = f"{count:,} of {len(manifest['classes']):,} classes{flagged}"
     return f"pictures {path} ({held})\nmanifest {path / NAME}"
-
-
-def wanted(request: Request, batch: Batch) -> int:
-    """How many pictures of a batch are kept."""
-    return min(request.batch, request.count - batch.number * request.batch)
 
 
 def draw_all(
