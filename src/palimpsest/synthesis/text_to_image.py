@@ -45,7 +45,7 @@ class TextToImage:
 
     @property
     def passes(self) -> int:
-        return self.steps * (2 if self.guidance > 1 else 1)
+        return self.steps * (2 if self.guidance > 1 and not is_told_of_guidance(self.pipeline) else 1)
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -155,10 +155,15 @@ def check_call(pipeline: Any, subjects: Sequence[Subject], name: str) -> None:
             "Stable Diffusion."
         )
     told = [subject.name for subject in subjects if subject.negative_prompt]
-    if told and "negative_prompt" not in takes:
+    if told and ("negative_prompt" not in takes or is_told_of_guidance(pipeline)):
         raise RequestError(
             f"the class {told[0]} has a negative prompt, and {name} ({type(pipeline).__name__}) takes none; leave it out."
         )
+
+
+def is_told_of_guidance(pipeline: Any) -> bool:
+    """Whether the network is told the scale of guidance, as latent consistency models are, and does not go twice over a picture."""
+    return getattr(getattr(getattr(pipeline, "unet", None), "config", None), "time_cond_proj_dim", None) is not None
 
 
 def other_scheduler(own: Any, name: str) -> Any:
