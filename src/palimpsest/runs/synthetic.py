@@ -92,7 +92,10 @@ def drawn(experiment: Experiment, stream: Stream, count: int) -> Path:
     wanted = stream.seen(len(stream) - (options.source == "generator"))
     asked = {"count": count, "device": experiment.engine.device} | options.told_to_models
     names = [stream.class_names[number] for number in sorted(wanted)]
-    return synthesized(options.path, max(stream.shape[1:]), classes=names, **asked)
+    try:
+        return synthesized(options.path, max(stream.shape[1:]), classes=names, **asked)
+    except RequestError as error:
+        raise RequestError(f"synthetic.source is {options.source}, of which the stream's classes are wanted: {error}") from error
 
 
 def held_back(stream: Stream, needed: Sequence[int], count: int) -> Pictures:
