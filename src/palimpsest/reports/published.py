@@ -18,6 +18,7 @@ MEASURES = (
     "kld",
     "accuracy",
     "average_incremental_accuracy",
+    "average_incremental_accuracy_nearest_mean",
     "base_forgetting",
 )  # what a published row may hold
 EXTRACTOR, EVALUATOR = "inception", "resnet18"  # the paper's, as the names of ours begin

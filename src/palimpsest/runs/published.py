@@ -24,6 +24,9 @@ class PublishedRow(BaseModel):
     average_incremental_accuracy: Value | None = Field(
         None, description="mean over tasks of the accuracy after each, 0 to 1"
     )
+    average_incremental_accuracy_nearest_mean: Value | None = Field(
+        None, description="the same by the nearest mean of remembered pictures, whatever the strategy predicts by"
+    )
     base_forgetting: Value | None = Field(
         None, description="fall of the first task's accuracy by the last task, 0 to 1, lower is better"
     )
