@@ -37,15 +37,19 @@ def drawn_pets(place, size):
     return place
 
 
-def train(place, pets, stream=None, **synthetic):
+def tables_of(pets, stream=None, **synthetic):
     pets_in_order = {"name": "pets", "path": str(pets), "tasks": [["cat"], ["dog"], ["big_eel"]]}
-    tables = tiny(
+    return tiny(
         learner="classifier",
         stream=pets_in_order | (stream or {}),
         classifier={"head": "growing", "training": {"steps": 4, "batch": 8}},
         evaluation={"gap": 50, "reference": "all", "evaluator": {"steps": 5}},
         synthetic=synthetic,
     )
+
+
+def train(place, pets, stream=None, **synthetic):
+    tables = tables_of(pets, stream, **synthetic)
     return palimpsest.train(tables, strategy="lucir", per_class=2, out=place, display=QUIET)
 
 
@@ -69,6 +73,18 @@ def test_a_model_that_draws_from_text_stands_in_for_what_is_gone(model, prompts,
     with pytest.raises(RequestError, match="sha256 differs"):
         train(tmp_path / "changed", pets, source="recorded", path=str(manifest.parent), per_class=8)
     assert not (tmp_path / "changed").exists()
+
+
+def test_drawing_is_estimated_until_it_is_done(model, prompts, pets, tmp_path, monkeypatch):
+    monkeypatch.setenv("PALIMPSEST_CACHE", str(tmp_path / "cache"))
+    how = {"source": "text_to_image", "path": str(model), "prompts": str(prompts), "per_class": 8, "steps": 20}
+    before = palimpsest.estimate(tables_of(pets, **how), strategy="lucir", per_class=2)
+    assert before.drawing_seconds > 0 and before.hours > before.drawing_seconds / 3600
+    assert not (tmp_path / "cache" / "synthetic").exists()
+    train(tmp_path / "run", pets, **how)
+    assert palimpsest.estimate(tables_of(pets, **how), strategy="lucir", per_class=2).drawing_seconds == 0
+    with pytest.raises(RequestError, match="there is no folder .gone."):
+        palimpsest.estimate(tables_of(pets, **how | {"path": "gone"}), strategy="lucir", per_class=2)
 
 
 def test_a_folder_without_a_class_that_will_be_past_is_refused(pets, tmp_path):

@@ -19,6 +19,7 @@ from palimpsest.models.unet import parameter_count
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.config import as_settings, resolve
 from palimpsest.runs.probe import MOST_SECONDS, Stretch, probe_task, walk
+from palimpsest.runs.synthetic import seconds_to_draw
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.weighing import question
 
@@ -27,6 +28,7 @@ from palimpsest.runs.weighing import question
 class Estimate:
     """What a run would cost. passes as in results.json; flops of all passes; seconds of training and of evaluation.
 
+    drawing_seconds: of synthetic pictures that a model draws before training, and that are not there yet; its passes are not counted.
     classifier_passes, classifier_seconds: of the classifier beside the generator, counted apart.
     ahead_bytes: of memory_bytes, what one source's samples take while they are drawn ahead, at the most.
     """
@@ -44,11 +46,12 @@ class Estimate:
     training_seconds: float
     classifier_seconds: float
     evaluation_seconds: float
+    drawing_seconds: float
 
     @property
     def hours(self) -> float:
         """All of it."""
-        return (self.training_seconds + self.classifier_seconds + self.evaluation_seconds) / 3600
+        return (self.training_seconds + self.classifier_seconds + self.evaluation_seconds + self.drawing_seconds) / 3600
 
     def table(self) -> Table:
         """For people."""
@@ -62,6 +65,7 @@ class Estimate:
             "FLOPs of all passes": f"{self.flops:.3g}",
             "peak memory": megabytes(self.memory_bytes),
             "samples drawn ahead": f"up to {megabytes(self.ahead_bytes)} of it",
+            "synthetic pictures": in_hours(self.drawing_seconds),
             "training": in_hours(self.training_seconds),
             "evaluation": in_hours(self.evaluation_seconds),
             "all": f"{self.hours:.3f} h",
@@ -70,6 +74,8 @@ class Estimate:
             del rows["classifier beside it"]
         if not self.ahead_bytes:
             del rows["samples drawn ahead"]
+        if not self.drawing_seconds:
+            del rows["synthetic pictures"]
         for name, value in rows.items():
             made.add_row(name, value)
         return made
@@ -128,6 +134,7 @@ def estimate_cost(assembly: Assembly) -> Estimate:
         training_seconds=own.seconds,
         classifier_seconds=beside.seconds,
         evaluation_seconds=evaluation_seconds(assembly),
+        drawing_seconds=seconds_to_draw(assembly.experiment, plan.stream),
     )
 
 

@@ -36,15 +36,28 @@ def synthesized(model: str | Path, side: int, **asked: Any) -> Path:
     It is named by all that decides its pictures, and by their count: fewer pictures are the first ones of more. Runs that are started
     by themselves wait for each other there.
     """
-    prepared = drawing.prepare(drawing.request_of(resolved(model), asked), side)
-    decides = {name: value for name, value in prepared.settings.items() if name != "count"}
-    name = hashlib.blake2b(as_json(decides), digest_size=8).hexdigest()
-    root, machine = make_place(cache_root() / "synthetic"), prepared.machine
-    count = machine.told(fewest(root, name, prepared.request.count))
-    folder, prepared = root / f"{name}-{count}", prepared.asking_for(count)
+    folder, prepared = place_of(model, side, asked)
+    machine = prepared.machine
+    make_place(folder.parent)
     with FileLock(f"{folder}.lock") if machine.world == 1 else nullcontext(), timed(folder, machine):
         drawing.draw_into(folder, prepared)
     return folder
+
+
+def seconds_to_synthesize(model: str | Path, side: int, **asked: Any) -> float:
+    """What the drawing in `synthesized` would take, from a batch of few steps; 0 where the set is there."""
+    folder, prepared = place_of(model, side, asked)
+    return 0.0 if (folder / NAME).exists() else drawing.estimate_of(prepared).seconds
+
+
+def place_of(model: str | Path, side: int, asked: dict[str, Any]) -> tuple[Path, drawing.Prepared]:
+    """The folder of the cache for a set, with the model opened."""
+    prepared = drawing.prepare(drawing.request_of(resolved(model), asked), side)
+    decides = {name: value for name, value in prepared.settings.items() if name != "count"}
+    name = hashlib.blake2b(as_json(decides), digest_size=8).hexdigest()
+    root = cache_root() / "synthetic"
+    count = prepared.machine.told(fewest(root, name, prepared.request.count))
+    return root / f"{name}-{count}", prepared.asking_for(count)
 
 
 def fewest(root: Path, name: str, count: int) -> int:

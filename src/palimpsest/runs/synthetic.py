@@ -1,9 +1,10 @@
 """The synthetic pictures that an experiment asks for, before anything is trained."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,11 +15,12 @@ from palimpsest.learning.past import Past
 from palimpsest.measuring.yardstick import Yardstick
 from palimpsest.models.options import CLASSIFIERS
 from palimpsest.runs.config import Experiment
-from palimpsest.runs.synthesizing import seconds_of, synthesized
+from palimpsest.runs.synthesizing import seconds_of, seconds_to_synthesize, synthesized
 from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.recorded import open_recorded, size_of
 from palimpsest.streams.stream import Stream
 
+MODELS = ("generator", "text_to_image")  # the sources that draw before training
 PER_CLASS = 500  # of a model, where synthetic.per_class is unset: the most that the paper's ablation tried
 
 
@@ -83,7 +85,20 @@ def doubt_about(folder: Path, shape: tuple[int, int, int]) -> str:
 
 
 def drawn(experiment: Experiment, stream: Stream, count: int) -> Path:
-    """The folder of a model's pictures of the stream's classes, drawn now as far as they are missing.
+    """The folder of a model's pictures of the stream's classes, drawn now as far as they are missing."""
+    return asked_of(synthesized, experiment, stream, count)
+
+
+def seconds_to_draw(experiment: Experiment, stream: Stream) -> float:
+    """What the drawing of synthetic pictures would take before training; 0 where no model draws, or nothing is missing."""
+    options = experiment.synthetic
+    if options.source not in MODELS or not stream.seen(len(stream) - 1):
+        return 0.0
+    return asked_of(seconds_to_synthesize, experiment, stream, options.per_class or PER_CLASS)
+
+
+def asked_of(call: Callable[..., Any], experiment: Experiment, stream: Stream, count: int) -> Any:
+    """What such a call says about a model's pictures of the stream's classes, `count` of each.
 
     Not smaller than the stream's pictures, where the model draws none that are. A text-to-image model draws the last task's classes,
     too, so that runs with another order of them have the same folder; a generator need not have learnt those.
@@ -93,7 +108,7 @@ def drawn(experiment: Experiment, stream: Stream, count: int) -> Path:
     asked = {"count": count, "device": experiment.engine.device} | options.told_to_models
     names = [stream.class_names[number] for number in sorted(wanted)]
     try:
-        return synthesized(options.path, max(stream.shape[1:]), classes=names, **asked)
+        return call(options.path, max(stream.shape[1:]), classes=names, **asked)
     except RequestError as error:
         raise RequestError(f"synthetic.source is {options.source}, of which the stream's classes are wanted: {error}") from error
 

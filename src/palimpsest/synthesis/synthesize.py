@@ -86,7 +86,11 @@ def draw_into(
 
 def estimated(model: str | Path = MODEL, **asked: Any) -> SynthesisEstimate:
     """What `synthesize` would cost on this machine; arguments as there. Writes nothing."""
-    prepared = prepare(request_of(model, asked))
+    return estimate_of(prepare(request_of(model, asked)))
+
+
+def estimate_of(prepared: Prepared) -> SynthesisEstimate:
+    """The same, with the model open already."""
     return estimate(prepared.painter, prepared.subjects, prepared.request, prepared.size, prepared.machine.world)
 
 
