@@ -12,7 +12,7 @@ BAD = [
         'ewc cannot be added to "jdcl"; legal for beside: conditional_generative_distillation',
     ),
     ("train --strategy ewc --fisher-samples 0", "fisher_samples is 0, and importance is measured on 1 picture or more"),
-    ("train --strategy ddgr --guidance -1", "the scale of guidance is -1"),
+    ("train --strategy ddgr --guidance -1", "option guidance of strategy ddgr is a number from 0, and was given -1"),
     ('train --set augmentation.logits=["flap"]', 'unknown augmentation "flap"'),
     (
         'train --set augmentation.logits=["cutout"]',

@@ -177,5 +177,5 @@ def test_guidance_needs_a_denoiser_that_goes_without(tmp_path):
 
 
 def test_wrong_guidance_is_refused(tmp_path):
-    with pytest.raises(RequestError, match="the scale of guidance is -1"):
+    with pytest.raises(RequestError, match="option guidance of strategy ddgr is a number from 0, and was given -1"):
         train(tmp_path / "run", "ddgr", guidance=-1.0)

@@ -82,7 +82,7 @@ def test_dreams_are_seen_as_pictures_are_whose_classes_are_all_known():
     [
         ({"two_stage": False}, "two_stage = false looks at labelled pictures alone"),
         ({"ratio": 0.0}, "ratio is 0"),
-        ({"threshold": -1.0}, "threshold is -1, and it is how sure"),
+        ({"threshold": 1.5}, "threshold is 1.5, and it is how sure"),
     ],
 )
 def test_what_few_labels_cannot_do_is_refused(options, sentence, tmp_path):

@@ -167,10 +167,10 @@ def test_what_is_wrong_is_known_before_anything_is_written(tmp_path):
         ('unknown loss of icarl "hinge"', "icarl", {"loss": "hinge"}),
         ("memory_size and per_class are both 0", "icarl", {"memory_size": 0}),
         ("the margin is held to 0", "lucir", {"nearest": 0}),
-        ("the margin is -1, and it is between cosines: from 0 to 2", "lucir", {"margin": -1.0}),
+        ("the margin is 3, and it is between cosines: from 0 to 2", "lucir", {"margin": 3.0}),
         ("a balanced phase learns from remembered pictures, and none are kept", "podnet", {"per_class": 0}),
         ("or give memory_size in place of per_class", "icarl", {"per_class": 2, "selection": "reservoir"}),
-        ("is to have -1 epochs", "lucir", {"balanced_epochs": -1}),
+        ("option balanced_epochs of strategy lucir is a number from 0, and was given -1", "lucir", {"balanced_epochs": -1}),
     ):
         with pytest.raises(RequestError, match=match):
             train(tmp_path / "run", strategy, **options)
