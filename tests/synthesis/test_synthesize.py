@@ -19,9 +19,12 @@ from PIL import Image
 import palimpsest
 from palimpsest.core.errors import Interrupted, RequestError, RunError
 from palimpsest.streams.pixels import as_png
+from palimpsest.streams.recorded import open_recorded
+from palimpsest.synthesis import batches
 from palimpsest.synthesis import folder as folders
 from palimpsest.synthesis.display import SynthesisDisplay
 from palimpsest.synthesis.found_model import quietly
+from palimpsest.synthesis.manifest import without_findings
 from tests.synthesis.conftest import content
 
 HOW = {"count": 6, "steps": 2, "batch": 4, "device": "cpu", "display": SynthesisDisplay(quiet=True)}
@@ -144,22 +147,50 @@ def test_killed_at_any_write_and_gone_on_with_it_is_the_same_folder(writes, mode
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("writes", [0, 2, 4, 6, 9, 14, 50])
+@pytest.mark.parametrize("writes", [0, 2, 4, 6, 7, 9, 14, 50])
 def test_a_finished_folder_grows_to_more_pictures_also_where_it_is_killed(writes, model, prompts, tmp_path, monkeypatch):
-    """Four of each class in batches of three become seven: two records a class, settings, and then the pictures that are new or short."""
-    how = {**HOW, "prompts": prompts, "batch": 3}
+    """Four of each class in batches of three become seven: two records a class, settings, and then what is missing. It stays a set of four
+    until it is one of seven."""
+    how, grown = {**HOW, "prompts": prompts, "batch": 3}, tmp_path / "grown"
     palimpsest.synthesize(model, out=tmp_path / "many", **how | {"count": 7})
-    palimpsest.synthesize(model, out=tmp_path / "grown", **how | {"count": 4})
-    few = content(tmp_path / "grown")
+    palimpsest.synthesize(model, out=grown, **how | {"count": 4})
+    few = content(grown)
     with monkeypatch.context() as patch, suppress(Killed):
         patch.setattr(folders, "write_atomically", cut_off_after(writes))
-        palimpsest.synthesize(model, out=tmp_path / "grown", **how | {"count": 7})
-    left = content(tmp_path / "grown")
-    assert all(left[name] == picture for name, picture in few.items() if name.endswith(".png")), "no picture is lost"
-    palimpsest.synthesize(model, out=tmp_path / "grown", **how | {"count": 7})
-    assert content(tmp_path / "grown") == content(tmp_path / "many")
+        patch.setattr(folders.SynthesisFolder, "tidy", lambda folder: None)  # nobody is left who would
+        palimpsest.synthesize(model, out=grown, **how | {"count": 7})
+    if writes < 50:
+        left = content(grown)
+        assert few.items() <= left.items(), "pictures and manifest"
+        assert len(open_recorded(grown, ["cat", "dog", "big eel"], (3, 16, 16), 0)) == 12
+        assert palimpsest.synthesize(model, out=grown, **how | {"count": 4})["count"] == 4
+        assert {name for name in left if name.endswith(".png")} <= content(grown).keys()
+    palimpsest.synthesize(model, out=grown, **how | {"count": 7})
+    assert content(grown) == content(tmp_path / "many")
     with pytest.raises(RequestError, match="count is 7 there, and 4 was asked for"):
-        palimpsest.synthesize(model, out=tmp_path / "grown", **how | {"count": 4})
+        palimpsest.synthesize(model, out=grown, **how | {"count": 4})
+
+
+def test_a_picture_that_is_there_stays_though_its_batch_is_drawn_again(model, prompts, tmp_path, monkeypatch):
+    """On another machine its last bits might be others."""
+    how, out = {**HOW, "prompts": prompts, "batch": 3, "classes": ["cat"]}, tmp_path / "out"
+    before = palimpsest.synthesize(model, out=out, **how | {"count": 4})["classes"][0]["pictures"]
+    few, original = content(out), batches.as_png
+    monkeypatch.setattr(batches, "as_png", lambda pixels: original(255 - pixels))
+    after = palimpsest.synthesize(model, out=out, **how | {"count": 6})["classes"][0]["pictures"]
+    assert after[:4] == before and len(after) == 6
+    assert all(content(out)[name] == picture for name, picture in few.items() if name.endswith(".png"))
+
+
+def test_two_commands_that_grow_one_set_to_different_counts_lose_nothing(model, prompts, tmp_path):
+    """The second looked at the folder before the first was done: it looks again when it has the folder to itself."""
+    how = {**HOW, "prompts": prompts, "batch": 3, "out": tmp_path / "out"}
+    settings = without_findings(palimpsest.synthesize(model, **how | {"count": 7}))
+    before = content(tmp_path / "out")
+    folder = folders.SynthesisFolder(tmp_path / "out")
+    with pytest.raises(RequestError, match="count is 7 there, and 5 was asked for"), folder.alone():
+        folder.begin(settings | {"count": 5}, anew=False)
+    assert content(tmp_path / "out") == before
 
 
 def test_of_a_folder_that_grows_only_what_is_missing_is_drawn(model, prompts, tmp_path, monkeypatch):

@@ -45,9 +45,10 @@ def synthesized(model: str | Path, side: int, **asked: Any) -> Path:
 
 
 def seconds_to_synthesize(model: str | Path, side: int, **asked: Any) -> float:
-    """What the drawing in `synthesized` would take, from a batch of few steps; 0 where the set is there."""
+    """What the drawing in `synthesized` would take as far as it is missing, from a batch of few steps."""
     folder, prepared = place_of(model, side, asked)
-    return 0.0 if (folder / NAME).exists() else drawing.estimate_of(prepared).seconds
+    missing = drawing.missing_share(folder, prepared)
+    return missing and missing * drawing.estimate_of(prepared).seconds
 
 
 def place_of(model: str | Path, side: int, asked: dict[str, Any]) -> tuple[Path, drawing.Prepared]:

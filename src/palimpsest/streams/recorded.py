@@ -153,7 +153,7 @@ def files_of(root: Path, folder: str, name: str, per_class: int, manifest: Mappi
     place = root / folder
     files = pictures_in(place.rglob("*"), place) if place.is_dir() else []
     if manifest is not None:
-        check_listed(root, place, files, manifest)
+        files = listed(root, place, files, manifest)
     if len(files) < max(per_class, 1):
         raise RequestError(
             f'{root} has {len(files)} pictures of the class "{name}" (in {folder}), and {max(per_class, 1)} of each class were '
@@ -162,17 +162,20 @@ def files_of(root: Path, folder: str, name: str, per_class: int, manifest: Mappi
     return files[:per_class] if per_class else files
 
 
-def check_listed(root: Path, place: Path, files: Sequence[Path], manifest: Mapping[str, Any]) -> None:
-    """Refuse a sub-folder that does not hold the very files that the manifest lists."""
+def listed(root: Path, place: Path, files: Sequence[Path], manifest: Mapping[str, Any]) -> list[Path]:
+    """The files of a sub-folder that the manifest lists. Refuses others, but where more of them are being drawn, and missing ones."""
     entry = next(entry for entry in manifest["classes"] if entry["folder"] == place.name)
-    listed = {place / picture["file"] for picture in entry["pictures"]}
-    if odd := sorted(listed ^ set(files)):
-        what = "is listed there and missing" if odd[0] in listed else "is not listed there"
+    known, there = {place / picture["file"] for picture in entry["pictures"]}, set(files)
+    if (root / WORK).is_dir():
+        there &= known
+    if odd := sorted(known ^ there):
+        what = "is listed there and missing" if odd[0] in known else "is not listed there"
         raise RequestError(
-            f"{root / NAME} does not match the pictures: {place.name} holds {len(files)} and {len(listed)} are listed, and "
+            f"{root / NAME} does not match the pictures: {place.name} holds {len(files)} and {len(known)} are listed, and "
             f"{odd[0].relative_to(root)} {what}; bring the folder back to what it was, or remove "
             "the manifest; or remove the folder, where a run drew it, and it is drawn again."
         )
+    return [file for file in files if file in there]
 
 
 def digests_of(root: Path, manifest: Mapping[str, Any]) -> dict[Path, str]:

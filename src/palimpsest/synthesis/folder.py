@@ -49,9 +49,15 @@ class SynthesisFolder:
             )
 
     def settings(self) -> dict[str, Any] | None:
-        """What the folder is made with; None where nothing was begun."""
-        if (manifest := read_manifest(self.path)) is not None:
-            return without_findings(manifest)
+        """What the folder is made with; None where nothing was begun. Of a set that is growing it is the larger count."""
+        manifest, begun = read_manifest(self.path), self.begun()
+        if manifest is None:
+            return begun
+        found = without_findings(manifest)
+        return found if begun is None else raised(found, begun)
+
+    def begun(self) -> dict[str, Any] | None:
+        """The settings of what was begun and is not finished."""
         try:
             return json.loads((self.work / "settings.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -60,7 +66,7 @@ class SynthesisFolder:
     def refuse_other(self, settings: Mapping[str, Any]) -> None:
         """Refuse a folder that holds pictures that were made with other settings; more of the same pictures may be asked for."""
         there = self.settings()
-        if there is None or not (self.finished or self.done()):
+        if there is None or not (self.finished or self.records()):
             return
         if differs := difference(raised(there, settings), settings):
             raise RequestError(
@@ -72,9 +78,10 @@ class SynthesisFolder:
         """Whether there is a manifest."""
         return (self.path / NAME).exists()
 
-    def holds(self, count: int) -> bool:
-        """Whether it is finished, with so many pictures of each class."""
-        return self.finished and self.settings()["count"] >= count
+    def holds(self, settings: Mapping[str, Any]) -> bool:
+        """Whether it is finished with these settings."""
+        manifest = read_manifest(self.path)
+        return manifest is not None and not difference(without_findings(manifest), settings)
 
     def check_complete(self) -> None:
         """Refuse a finished folder that has lost pictures, or holds others in their place."""
@@ -109,33 +116,33 @@ class SynthesisFolder:
             self.tidy()
 
     def tidy(self) -> None:
-        """Remove the records of a finished folder, whose manifest holds all that they held."""
-        if self.finished:
+        """Remove the records of a finished folder, whose manifest holds all that they held; not those of one that is growing."""
+        manifest, begun = read_manifest(self.path), self.begun() or {}
+        if manifest is not None and begun.get("count", 0) <= manifest.get("count", 0):
             shutil.rmtree(self.work, ignore_errors=True)
 
     def begin(self, settings: Mapping[str, Any], anew: bool) -> None:
-        """Write down the settings. anew: what is there goes first, as it also does where it has other settings.
+        """Write down the settings. anew: what is there goes first, as it also does where nothing was drawn with other settings.
 
-        A finished folder from which more is wanted has its records again, and then no manifest until it has all.
+        A finished folder that is to grow has its records again, and keeps its manifest until it has all.
         """
         there = self.settings()
+        if not anew:
+            self.refuse_other(settings)
         if there is not None and (anew or difference(raised(there, settings), settings)):
             self.clear(there)
         if manifest := read_manifest(self.path):
             self.take_apart(manifest)
-        for record in self.records():
-            if len(json.loads(record.read_text(encoding="utf-8"))["pictures"]) < wanted(settings, numbers_of(record)[1]):
-                record.unlink()
         write_atomically(self.work / "settings.json", as_json(settings))
-        (self.path / NAME).unlink(missing_ok=True)
 
     def take_apart(self, manifest: Mapping[str, Any]) -> None:
-        """Write the records that a manifest was put together from."""
+        """Write the records that a manifest was put together from, where there are none yet."""
         size = manifest["batch"]
         for subject, entry in enumerate(manifest["classes"]):
             for first in range(0, len(entry["pictures"]), size):
                 record = {"folder": entry["folder"], "pictures": entry["pictures"][first : first + size]}
-                write_atomically(self.record_of(subject, first // size), as_json(record))
+                if not (place := self.record_of(subject, first // size)).exists():
+                    write_atomically(place, as_json(record))
 
     def clear(self, settings: Mapping[str, Any]) -> None:
         """Remove what was drawn, and nothing else."""
@@ -155,21 +162,26 @@ class SynthesisFolder:
         return self.work / f"{subject:05d}-{batch:06d}.json"
 
     def keep(self, subject: int, batch: int, folder: str, pictures: Sequence[tuple[dict[str, Any], bytes]]) -> None:
-        """Write the pictures of a batch, with what the manifest says of each, and then its record."""
+        """Write the pictures of a batch, with what the manifest says of each, and then its record. Those that are there stay."""
         make_place(self.path / folder)
-        for picture, content in pictures:
+        there = self.recorded(self.record_of(subject, batch))
+        for picture, content in pictures[len(there) :]:
             write_atomically(self.path / folder / picture["file"], content)
-        record = {"folder": folder, "pictures": [picture for picture, _ in pictures]}
+        record = {"folder": folder, "pictures": there + [picture for picture, _ in pictures[len(there) :]]}
         write_atomically(self.record_of(subject, batch), as_json(record))
 
-    def done(self) -> set[tuple[int, int]]:
-        """The batches whose pictures are all there, as (class, batch), both by their place in order."""
-        found = set()
-        for path in self.records():
-            record = json.loads(path.read_text(encoding="utf-8"))
-            if all((self.path / record["folder"] / picture["file"]).is_file() for picture in record["pictures"]):
-                found.add(numbers_of(path))
-        return found
+    def recorded(self, record: Path) -> list[dict[str, Any]]:
+        """What is recorded of the pictures of a batch; nothing where one of them is not there."""
+        if not record.exists():
+            return []
+        found = json.loads(record.read_text(encoding="utf-8"))
+        there = all((self.path / found["folder"] / picture["file"]).is_file() for picture in found["pictures"])
+        return found["pictures"] if there else []
+
+    def done(self, settings: Mapping[str, Any]) -> set[tuple[int, int]]:
+        """The batches of which all pictures that are wanted are there, as (class, batch), both by their place in order."""
+        records = {numbers_of(record): record for record in self.records()}
+        return {place for place, record in records.items() if len(self.recorded(record)) >= wanted(settings, place[1])}
 
     def records(self) -> list[Path]:
         """What is recorded of batches."""
@@ -190,7 +202,7 @@ class SynthesisFolder:
 
 def raised(there: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are there, with the count that is asked for where it is more: the pictures that are there are its first ones."""
-    return {**there, "count": max(there["count"], settings["count"])}
+    return {**there, "count": max(there["count"], settings.get("count", 0))} if "count" in there else dict(there)
 
 
 def numbers_of(record: Path) -> tuple[int, int]:

@@ -74,10 +74,11 @@ def draw_into(
     display.quiet |= not prepared.machine.main
     display.world = prepared.machine.world
     if not force:
-        folder.refuse_other(prepared.settings)
+        if not folder.holds(prepared.settings):
+            folder.refuse_other(prepared.settings)
         if folder.finished:
             folder.check_complete()
-        if folder.holds(prepared.request.count):
+        if folder.holds(prepared.settings):
             folder.tidy()
             display.say(f"{folder.path} is finished")
             return read_manifest(folder.path)
@@ -91,7 +92,17 @@ def estimated(model: str | Path = MODEL, **asked: Any) -> SynthesisEstimate:
 
 def estimate_of(prepared: Prepared) -> SynthesisEstimate:
     """The same, with the model open already."""
-    return estimate(prepared.painter, prepared.subjects, prepared.request, prepared.size, prepared.machine.world)
+    how = prepared.painter, prepared.subjects, prepared.request, prepared.size, prepared.machine.world
+    return fitting(lambda: estimate(*how), prepared.request)
+
+
+def missing_share(out: Path, prepared: Prepared) -> float:
+    """How much of a set is still to be drawn, of its batches, 0 to 1."""
+    folder = SynthesisFolder(out)
+    if folder.holds(prepared.settings):
+        return 0.0
+    missing = plan(len(prepared.subjects), prepared.request, folder.done(prepared.settings))
+    return len(missing) / len(plan(len(prepared.subjects), prepared.request, set()))
 
 
 def request_of(model: str | Path, asked: dict[str, Any]) -> Request:
@@ -122,11 +133,12 @@ def work(folder: SynthesisFolder, prepared: Prepared, display: SynthesisDisplay,
     machine, request = prepared.machine, prepared.request
     meeting = Meeting(machine)
     with ExitStack() as stack:
+        meeting.wait()  # until all have looked at what is there, which may be other than what is there afterwards
         if machine.main:
             stack.enter_context(folder.alone())
             folder.begin(prepared.settings, anew)
         meeting.wait()
-        missing = plan(len(prepared.subjects), request, folder.done())
+        missing = plan(len(prepared.subjects), request, folder.done(prepared.settings))
         meeting.wait()
         there = request.count * len(prepared.subjects) - sum(wanted(prepared.settings, batch.number) for batch in missing)
         display.say(in_words(request, len(prepared.subjects), prepared.painter.native, prepared.size, there))
