@@ -42,7 +42,7 @@ BAD = [
     ("train --set denoiser.down_block_types=['DownBlok2D','DownBlock2D']", 'Did you mean "DownBlock2D"?'),
     ("train --teacher-steps 0", "0 sampling steps were asked"),
     ("train --strength -1", "option strength of strategy generative_distillation is a number from 0, and was given -1"),
-    ("train --strategy jdcl --warm-up 2", "warm_up is 2, and it lies from 0 to less than 1"),
+    ("train --strategy jdcl --warm-up 2", "warm_up is 2, and it is a share of the global phase, from 0 to less than 1"),
     ("train --strength nan", 'is of kind float, and was given "nan"'),
     ("train --set training.learning_rate=inf", "finite number"),
     ("train --set learner=foo", 'unknown learner "foo"'),

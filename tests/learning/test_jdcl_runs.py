@@ -145,7 +145,7 @@ def test_from_new_weights_or_from_the_past(tmp_path):
         ({"local_init": "zero"}, 'unknown local_init of jdcl "zero"'),
         ({"shares": "half"}, 'unknown shares of jdcl "half"'),
         ({"teaching": "best"}, 'unknown weights "best"'),
-        ({"warm_up": 1.5}, "warm_up is 1.5, and it lies from 0 to less than 1"),
+        ({"warm_up": 1.5}, "warm_up is 1.5, and it is a share of the global phase"),
         ({"per_class": 0}, "0 pictures a class"),
         ({"refresh": -1}, "option refresh of strategy jdcl is a number from 0"),
         ({"threshold": 3.0}, "threshold is 3"),  # also where all pictures have a label

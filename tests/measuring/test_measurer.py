@@ -78,7 +78,7 @@ def test_what_is_replayed_is_looked_at_and_a_starving_class_is_warned_of(tmp_pat
     assert seen["purity"] == pytest.approx(sum(seen["shares"][c] for c in "012"))
     events = list(read_events(run.path / "events.jsonl"))
     assert [e["purity"] for e in events if e["event"] == "replay"] == [seen["purity"]]
-    warnings = [e["text"] for e in events if e["event"] == "warning" and "starve" in e["text"]]
+    warnings = [e["text"] for e in events if e["event"] == "warning" and "sees too little of" in e["text"]]
     assert len(warnings) == bool(seen["starving"]) == 1 and all("due to each: 33.3%" in text for text in warnings)
 
 
@@ -185,9 +185,7 @@ def test_a_probe_of_what_has_no_generator_is_told_of_once(tmp_path):
     tables = tiny(learner="classifier", strategy={"name": "finetune"}, evaluation={"samples": 0, "probe": 100})
     run = palimpsest.train(tables, out=tmp_path / "run", display=QUIET)
     told = [event["text"] for event in read_events(run.path / "events.jsonl") if event["event"] == "warning"]
-    assert [text for text in told if "no probe" in text] == [
-        "no probe: it reads the features of a generator that is not told of classes, and there is none"
-    ]
+    assert len([text for text in told if "no probe" in text and "not told of classes, and there is none" in text]) == 1
     with pytest.raises(palimpsest.RequestError, match="holds a classifier and nothing that makes pictures"):
         palimpsest.sample(run.path)
 

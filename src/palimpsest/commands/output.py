@@ -1,6 +1,6 @@
 """What commands show when they are done."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import typer
@@ -17,7 +17,8 @@ def show(run: object, model: Path | None = None) -> None:
         return
     results = load_results(run.path)
     print_rich(run_table(results))
-    report = write_report([run.path], run.path / "report.html", defaults=defaults(), force=True)
+    usual = defaults([results.experiment])
+    report = write_report([run.path], run.path / "report.html", defaults=usual, force=True)
     last = len(run.results["tasks"])
     typer.echo(f"run      {run.path}\nmodel    {model or run.path / 'models' / f'task_{last}'}")
     for what, name in (("before", "task_1_before"), ("samples", f"task_{last}")):
@@ -28,8 +29,8 @@ def show(run: object, model: Path | None = None) -> None:
     typer.echo(f"report   {report}")
 
 
-def defaults() -> dict[str, dict[str, object]]:
-    """The options of all strategies, and the settings of any experiment and of each that comes with it: a table names those that differ."""
+def defaults(experiments: Collection[str] | None = None) -> dict[str, dict[str, object]]:
+    """The options of all strategies, and the settings of any experiment and of those that are named, or of all that are included."""
     from palimpsest.core.tables import flat
     from palimpsest.reports.labels import EXPERIMENT
     from palimpsest.reports.results import decides
@@ -40,9 +41,10 @@ def defaults() -> dict[str, dict[str, object]]:
     def deciding(tables: dict) -> dict[str, object]:
         return {key: value for key, value in flat(tables) if decides(key) and value is not None}
 
+    included = [name for name in experiment_names() if experiments is None or name in experiments]
     options = {name: {o.name: o.default for o in catalog.look_up(name).options} for name in catalog.names()}
-    experiments = {EXPERIMENT + name: deciding(as_json(resolve(read_experiment(name)))) for name in experiment_names()}
-    return options | {EXPERIMENT: deciding(default_tables())} | experiments
+    settings = {EXPERIMENT + name: deciding(as_json(resolve(read_experiment(name)))) for name in included}
+    return options | {EXPERIMENT: deciding(default_tables())} | settings
 
 
 def in_all_runs(runs: Sequence[Path]) -> tuple[str, ...]:

@@ -90,17 +90,14 @@ def compare(
             f"--published and {'--against' if against else '--each'} are two tables; ask for one of them."
         )
     found = [load_results(run) for run in runs]
-    compared = (
-        differences(found, load_results(against), defaults(), each)
-        if against
-        else compare(found, defaults(), each=each)
-    )
+    usual = defaults({run.experiment for run in found})
+    compared = differences(found, load_results(against), usual, each) if against else compare(found, usual, each=each)
     compared = compared.with_notes(in_all_runs(runs))
     if csv:
         table.write_csv(compared, csv, force=force)
     if published:
         rows = published_of(read_experiment(found[0].experiment))
-        print_rich(papers.render_published(papers.compare_published(found, rows, defaults())))
+        print_rich(papers.render_published(papers.compare_published(found, rows, usual)))
     elif latex:
         typer.echo(to_latex(compared))
     else:

@@ -38,6 +38,8 @@ from palimpsest.streams.stream import Task
 SHEET_COLUMNS = 10
 PAIRS = 5
 
+NO_PROBE = "no probe: it reads a network of diffusers, with down blocks and a middle one, that is not told of classes, and there is none"
+
 
 @dataclass(frozen=True)
 class Measurer:
@@ -172,7 +174,7 @@ class Measurer:
         """What a linear classifier makes of the features of a generator that is not told of classes; said once where there are none."""
         if generator is None or generator.conditional or not can_be_looked_into(generator.network):
             if task.number == 1:
-                found.warnings.append("no probe: it reads the features of a generator that is not told of classes, and there is none")
+                found.warnings.append(NO_PROBE)
             return
         batch, network = self.yardstick.options.batch, generator.network
         test, training = joined([earlier.test for earlier in self.yardstick.seen(task)]), self.yardstick.probed(task)

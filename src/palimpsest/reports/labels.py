@@ -1,6 +1,6 @@
 """What tells the rows of a table apart, beside the names of strategies."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,31 +38,37 @@ def varies(key: str, known: Sequence[Mapping[str, Any]]) -> bool:
     return any(each.get(key) != having[0].get(key) for each in having)
 
 
-def varied_in_rows(runs: Sequence[Results], what: Callable[[Results], Mapping[str, Any]]) -> dict[str, frozenset[str]]:
-    """By each strategy that has several rows, of which a run each is given: what varies among them of their options or settings."""
-    found = {strategy: [what(run) for run in runs if run.strategy == strategy] for strategy in {r.strategy for r in runs}}
+def varied(runs: Sequence[Results], what: str, of: Callable[[Results], Hashable]) -> dict[Hashable, frozenset[str]]:
+    """By each group that has several rows, of which a run each is given: what varies among them, of "options" or of "settings"."""
+    groups: dict[Hashable, list[Mapping[str, Any]]] = {}
+    for run in runs:
+        groups.setdefault(of(run), []).append(getattr(run, what))
     return {
-        strategy: frozenset(name for each in rows for name in each if varies(name, rows))
-        for strategy, rows in found.items()
+        group: frozenset(name for each in rows for name in each if varies(name, rows))
+        for group, rows in groups.items()
         if len(rows) > 1
     }
+
+
+def method_of(run: Results) -> tuple[str, str]:
+    """The strategy and the experiment."""
+    return run.strategy, run.experiment
 
 
 def labels_of(
     rows: Sequence[Results], defaults: Defaults | None = None, experiments: bool = False, seeds: bool = False
 ) -> "Labels":
     """What tells rows apart, of which a run each is given."""
-    known = [run for run in rows if run.settings]
-    varied = varied_in_rows(rows, lambda run: run.options), varied_in_rows(known, lambda run: run.settings)
-    return Labels(defaults or {}, differing(rows), experiments, seeds, *varied)
+    options, settings = varied(rows, "options", lambda run: run.strategy), varied(rows, "settings", method_of)
+    return Labels(defaults or {}, differing(rows), experiments, seeds, options, settings)
 
 
 @dataclass(frozen=True)
 class Labels:
     """What has to be said beside a strategy's name to tell the rows of a table apart.
 
-    settings: those that are not the same in all rows.  varied, varied_settings: by each strategy that has several rows, the names of its
-    options and of the settings that vary among them.
+    settings: those that are not the same in all rows.  varied: by each strategy that has several rows, the names of its options that vary
+    among them.  varied_settings: of settings, by strategy and experiment.
     """
 
     defaults: Defaults
@@ -70,7 +76,7 @@ class Labels:
     experiments: bool
     seeds: bool
     varied: Mapping[str, frozenset[str]]
-    varied_settings: Mapping[str, frozenset[str]]
+    varied_settings: Mapping[tuple[str, str], frozenset[str]]
 
     def of(self, run: Results) -> dict[str, Any]:
         """What is said in the row of a run."""
@@ -86,7 +92,7 @@ class Labels:
             return False
         usual = self.defaults.get(EXPERIMENT + run.experiment, {})
         as_usual = name in usual and usual[name] == run.settings[name]
-        return not as_usual or name in self.varied_settings.get(run.strategy, ())
+        return not as_usual or name in self.varied_settings.get(method_of(run), ())
 
     def constant(self, run: Results) -> dict[str, Any]:
         """What would be said in all rows of its strategy alike, if there are several."""

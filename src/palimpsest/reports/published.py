@@ -100,7 +100,7 @@ def beside(row: Mapping[str, Any], several: Sequence[Results], labels: Labels, d
         ours, paper = cell(values, ddof) if values else None, row.get(name)
         comparable = measured_alike(name, several[0])
         found[name] = Beside(ours, paper, deviation(ours, paper) if comparable else None)
-    options = labels.of(several[0])
+    options = labels.of(several[0]) | labels.constant(several[0])
     text = "\n".join([row["strategy"], *(f"{name}={value}" for name, value in options.items())])
     return Row(text, tuple(sorted(run.seed for run in several)), row["table"], found)
 

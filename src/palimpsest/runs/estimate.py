@@ -28,7 +28,8 @@ from palimpsest.runs.weighing import question
 class Estimate:
     """What a run would cost. passes as in results.json; flops of all passes; seconds of training and of evaluation.
 
-    drawing_seconds: of synthetic pictures that a model draws before training, and that are not there yet; its passes are not counted.
+    drawing_seconds: of synthetic pictures that a model draws before training, as far as they are missing; neither its passes nor its
+        memory are counted.
     classifier_passes, classifier_seconds: of the classifier beside the generator, counted apart.
     ahead_bytes: of memory_bytes, what one source's samples take while they are drawn ahead, at the most.
     """
@@ -109,6 +110,7 @@ def estimate_cost(assembly: Assembly) -> Estimate:
     Those of a network that has grown cost more than the ones before, so that all its tasks are tried.
     """
     progress, plan = assembly.progress, assembly.plan
+    drawing = seconds_to_draw(assembly.experiment, plan.stream)  # first, for a model may not be there
     progress.past = progress.past.unseeing
     stretches: list[Stretch] = []
     probed: list[Stretch] = []
@@ -134,7 +136,7 @@ def estimate_cost(assembly: Assembly) -> Estimate:
         training_seconds=own.seconds,
         classifier_seconds=beside.seconds,
         evaluation_seconds=evaluation_seconds(assembly),
-        drawing_seconds=seconds_to_draw(assembly.experiment, plan.stream),
+        drawing_seconds=drawing,
     )
 
 

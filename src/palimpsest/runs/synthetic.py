@@ -11,6 +11,7 @@ import torch
 from palimpsest.core.errors import RequestError
 from palimpsest.evaluation.pictures import digest
 from palimpsest.learning.mixing import Mixing
+from palimpsest.learning.options import SyntheticOptions
 from palimpsest.learning.past import Past
 from palimpsest.measuring.yardstick import Yardstick
 from palimpsest.models.options import CLASSIFIERS
@@ -56,7 +57,7 @@ def mixing_with(experiment: Experiment, stream: Stream, draw: bool) -> Mixing:
     options, needed = experiment.synthetic, stream.seen(len(stream) - 1)
     if options.source in ("ideal", "useless"):
         return Mixing(options, held_back(stream, needed, options.per_class or 0))
-    count = options.per_class or (0 if options.source == "recorded" else PER_CLASS)
+    count = count_of(options)
     if options.source != "recorded" and not draw:
         return Mixing(options, blank(stream, needed, count))
     names = {number: stream.class_names[number] for number in needed}
@@ -64,6 +65,11 @@ def mixing_with(experiment: Experiment, stream: Stream, draw: bool) -> Mixing:
     how = {"white": stream.train.white, "device": stream.train.device}
     pictures = open_recorded(folder, names, stream.shape, count, **how)
     return Mixing(options, pictures, doubt=doubt_about(folder, stream.shape), seconds=seconds_of(folder))
+
+
+def count_of(options: SyntheticOptions) -> int:
+    """Pictures of each class that are wanted; 0: all that are there."""
+    return options.per_class or (0 if options.source == "recorded" else PER_CLASS)
 
 
 def blank(stream: Stream, classes: Sequence[int], count: int) -> Pictures:
@@ -94,7 +100,7 @@ def seconds_to_draw(experiment: Experiment, stream: Stream) -> float:
     options = experiment.synthetic
     if options.source not in MODELS or not stream.seen(len(stream) - 1):
         return 0.0
-    return asked_of(seconds_to_synthesize, experiment, stream, options.per_class or PER_CLASS)
+    return asked_of(seconds_to_synthesize, experiment, stream, count_of(options))
 
 
 def asked_of(call: Callable[..., Any], experiment: Experiment, stream: Stream, count: int) -> Any:
@@ -110,7 +116,7 @@ def asked_of(call: Callable[..., Any], experiment: Experiment, stream: Stream, c
     try:
         return call(options.path, max(stream.shape[1:]), classes=names, **asked)
     except RequestError as error:
-        raise RequestError(f"synthetic.source is {options.source}, of which the stream's classes are wanted: {error}") from error
+        raise RequestError(f"for synthetic.source = {options.source}, which draws the stream's classes: {error}") from error
 
 
 def held_back(stream: Stream, needed: Sequence[int], count: int) -> Pictures:

@@ -47,7 +47,8 @@ class Data:
         """Rows of the global batch that are real, and synthetic: of whole epochs to the row, of a part in proportion."""
         if not self.synthetic:
             return batch.size, 0
-        before, after = (int(self.synthetic * row / len(self) + 0.5) for row in (batch.start, batch.start + batch.size))
+        count, ends = len(self), (batch.start, batch.start + batch.size)
+        before, after = ((2 * self.synthetic * row + count) // (2 * count) for row in ends)  # to the nearest
         return batch.size - (after - before), after - before
 
     def draw(self, batch: Batch) -> Images:

@@ -148,5 +148,5 @@ def converted(entry: Entry, option: Option, given: object) -> object:
 
 
 def is_below(option: Option, value: object) -> bool:
-    """Whether a number is below 0: no number of an included strategy means anything there."""
+    """Whether it is a number below 0, where none of an included strategy's means anything."""
     return option.kind in (int, float) and value < 0

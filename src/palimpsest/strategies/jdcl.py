@@ -83,7 +83,8 @@ def jdcl(
         raise RequestError("two_stage = false looks at labelled pictures alone; with stream.labels leave it true.")
     check_choices(local_init=local_init, distil=distil, shares=shares)
     check_few(threshold, ratio)
-    check_shares(warm_up=warm_up, confidence=confidence)
+    if not 0 <= warm_up < 1:
+        raise RequestError(f"warm_up is {warm_up:g}, and it is a share of the global phase, from 0 to less than 1.")
     alpha = weight_of_class(now, alpha, alpha_apart)
     dials = {"soft": soft_labels, "confidence": confidence, "most": most, "masked": masked, "every": refresh}
     dials["views"] = now.views
@@ -133,13 +134,6 @@ def check_few(threshold: float, ratio: float) -> None:
         raise RequestError(
             f"ratio is {ratio:g}, and it is how many unlabelled pictures stand beside a labelled one, above 0."
         )
-
-
-def check_shares(**given: float) -> None:
-    """Refuse a share that leaves nothing."""
-    for name, share in given.items():
-        if not 0 <= share < 1:
-            raise RequestError(f"{name} is {share:g}, and it lies from 0 to less than 1.")
 
 
 def check_choices(**chosen: str) -> None:
