@@ -98,6 +98,9 @@ def test_train_resume_sample_compare(run, experiment, tmp_path):
 
     code, _, error = run("train", experiment, "--seed", 3, "--teacher-steps", 3)
     assert code == 2 and "holds a run already" in error and "palimpsest resume" in error
+    code, _, error = run("train", experiment, "--seed", 3, "--teacher-steps", 2, "--out", place)
+    said = f"{place} holds another run, of which strategy.generative_distillation.teacher_steps is not as was asked for"
+    assert code == 2 and said in error and "go on with it" not in error
     assert run("train", experiment, "--seed", 3, "--teacher-steps", 3, "--force")[0] == 0
 
     code, out, _ = run("resume", place)

@@ -190,7 +190,7 @@ def test_resuming_with_other_pictures_is_refused(tmp_path):
     with interrupted_after(9):
         train(tmp_path / "run", synthetic={"source": "recorded", "path": str(tmp_path / "set"), "per_class": 3})
     Image.new("L", (8, 8), 255).save(tmp_path / "set" / "2" / "1.png")
-    with pytest.raises(RequestError, match="belong to another experiment: pictures.synthetic has changed"):
+    with pytest.raises(RequestError, match="the synthetic pictures are not those that .* was begun with"):
         palimpsest.resume(tmp_path / "run", display=QUIET)
     Image.new("L", (8, 8), 41).save(tmp_path / "set" / "2" / "1.png")
     assert palimpsest.resume(tmp_path / "run", display=QUIET).results["finished"]

@@ -121,7 +121,7 @@ def test_wrong_folders(pets, tmp_path):
     assert "dog/1.png is not a picture in any format" in refused({0: "dog"}, 3)
     for file in (root / "eel").iterdir():
         file.unlink()
-    assert 'has 0 pictures of the class "eel"' in refused({0: "eel"}, 0)
+    assert 'has no pictures of the class "eel"' in refused({0: "eel"}, 0)
 
 
 @pytest.fixture

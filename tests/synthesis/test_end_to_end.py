@@ -65,6 +65,10 @@ def test_a_model_that_draws_from_text_stands_in_for_what_is_gone(model, prompts,
     assert gap["source"] == "text_to_image" and gap["count"] == 16 and {"kid", "pure"} <= gap.keys()
     page = write_report([run.path], run.path / "report.html").read_text(encoding="utf-8")
     assert "Synthetic pictures" in page and "text_to_image" in page
+    with Image.open(run.path / "samples" / "synthetic.png") as sheet:
+        assert sheet.size == (8 * 34 + 2, 2 * 34 + 2), "eight of each class that was past"
+    assert page.count("a row a class, by the label that they carry") == 3, "its alternative text, its region and its caption"
+    assert "What is missing" not in page and "Own sampler" not in page, "nothing was to be sampled"
 
     again = train(tmp_path / "again", pets, source="recorded", path=str(manifest.parent), per_class=8)
     assert again.results["accuracy_matrix"] == run.results["accuracy_matrix"], "drawn before, or on the way"

@@ -71,6 +71,17 @@ def test_a_wrong_request_is_one_sentence_and_writes_nothing(request_, sentence, 
     assert content(tmp_path) == before
 
 
+def test_of_a_set_that_is_there_the_rest_is_estimated(run, tmp_path):
+    assert run(f"{OPTIONS} --count 4 --batch 4 --steps 1 --device cpu")[0] == 0
+    before = content(tmp_path)
+    how = f"{OPTIONS} --batch 4 --steps 1 --device cpu --estimate"
+    code, out, error = run(f"{how} --count 10")
+    assert code == 0 and "12 (16 are drawn, in whole batches)" in out, error
+    assert "all are there" in run(f"{how} --count 4")[1]
+    assert "made with other settings: count is 4 there" in run(f"{how} --count 3")[2]
+    assert content(tmp_path) == before
+
+
 def test_without_the_extra_it_says_what_to_install(run, monkeypatch):
     from palimpsest.synthesis import found_model
 

@@ -48,7 +48,7 @@ def synthesize(
     safety_checker: Annotated[
         bool, typer.Option("--safety-checker/--no-safety-checker", help="Throw away and redraw what it flags.")
     ] = True,
-    estimate: Annotated[bool, typer.Option("--estimate", help="Say what it would cost, and write nothing.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Say what it would cost, of what is missing in --out, and write nothing.")] = False,
     force: Force = False,
 ) -> None:
     """Draw a labelled set of pictures from a text-to-image model, with its manifest. The same command goes on."""
@@ -59,7 +59,7 @@ def synthesize(
 
     if estimate:
         typer.echo("estimating: three batches of one or two steps", err=True)
-        print_rich(estimated(model, **asked).table())
+        print_rich(estimated(model, None if force else out, **asked).table())
         return
     if out is None:
         raise RequestError("the pictures need a place; give --out FOLDER (or --estimate, which writes nothing).")

@@ -34,6 +34,7 @@ MEASURED = {
     "cost": cost,
 }
 IF_ANY = {"synthetic pictures", "what was kept"}  # not missed where there are none
+OF_SAMPLES = {"sample sheets", "denoising error", "replay", "memorisation"}  # not missed where no samples are to be measured
 ABOUT = (about.warnings, about.remembered, about.measures, about.settings, about.environment)
 
 
@@ -75,7 +76,9 @@ def refuse_taken(out: Path, runs: Sequence[Path], force: bool) -> None:
 def html(found: Gathered) -> str:
     """The whole page as text."""
     measured = {name: make(found) for name, make in MEASURED.items()}
-    absent = [name for name, section in measured.items() if section is None and name not in IF_ANY]
+    sampled = any(results.counts.get("samples", 1) for method in found.measured for results in method.results)
+    optional = IF_ANY | (set() if sampled else OF_SAMPLES)
+    absent = [name for name, section in measured.items() if section is None and name not in optional]
     sections = [about.missing(found, absent), *measured.values(), *(make(found) for make in ABOUT)]
     page = document(found, [section for section in sections if section])
     return f"<!doctype html>\n{page.text}\n"

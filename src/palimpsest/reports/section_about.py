@@ -66,12 +66,13 @@ def made_from(found: Gathered) -> Iterator[str]:
     results = [each for method in found.measured for each in method.results]
     yield from once("Features by", (each.extractor_in_words for each in results))
     yield from once("Labels by", (network(each.evaluator) for each in results))
-    yield from once("Own sampler:", (each.samplers.get("own", "") for each in results))
-    yield from once("Long sampler, after the last task:", (each.samplers.get("long", "") for each in results))
-    yield from once("Samples:", (str(each.counts.get("samples", "")) for each in results))
+    sampled = [each for each in results if each.counts.get("samples")]
+    yield from once("Own sampler:", (each.samplers.get("own", "") for each in sampled))
+    yield from once("Long sampler, after the last task:", (each.samplers.get("long", "") for each in sampled))
+    yield from once("Samples:", (str(each.counts["samples"]) for each in sampled))
     yield from once(
         "Real pictures they are compared with, after each task:",
-        (", ".join(map(str, each.counts.get("reference") or ())) for each in results if each.finished),
+        (", ".join(map(str, each.counts.get("reference") or ())) for each in sampled if each.finished),
     )
 
 
@@ -91,7 +92,7 @@ def remembered(found: Gathered) -> Section | None:
     if not found.measured:
         return None
     beside = any(results.classifier_remembers for method in found.measured for results in method.results)
-    headings = ("method", "the generator", *(["the classifier beside it"] if beside else []))
+    headings = ("method", "the generator" if beside else "the learner", *(["the classifier beside it"] if beside else []))
     rows = []
     for method in found.measured:
         kept = [method.row.allowed_to_remember, method.results[0].classifier_remembers or "nothing"]

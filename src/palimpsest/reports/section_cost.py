@@ -32,12 +32,12 @@ def cost(found: Gathered) -> Section | None:
     if not having:
         return None
     most = max((total(method) for method in having), default=0.0)
-    headings = ("method", "passes", "student", "teacher", "time", "classifier's passes", "its time", "peak memory")
-    rows = ([m.name, bar(total(m), most), *texts(m)] for m in having)
-    words = (
-        "A pass is one picture through a network once; a backward counts two. Training only, the classifier beside the "
-    )
-    note = tag("p", words + "generator apart. Means over seeds.", class_="note")
+    beside = any(by_classifier(method) is not None for method in having)
+    apart = ("classifier's passes", "its time") if beside else ()
+    headings = ("method", "passes", "student", "teacher", "time", *apart, "peak memory")
+    rows = ([m.name, bar(total(m), most), *texts(m, beside)] for m in having)
+    words = "A pass is one picture through a network once; a backward counts two. Training only"
+    note = tag("p", words + (", the classifier beside the generator apart" if beside else "") + ". Means over seeds.", class_="note")
     return Section(
         "cost", "Cost", (scroll(table(headings, rows), "cost"), note, against_quality(having, samplers(found)))
     )
@@ -107,14 +107,11 @@ def bar(value: float, most: float) -> Markup:
     return join([line, amount(value)])
 
 
-def texts(method: Method) -> Iterator[str]:
-    seconds, memory = spent(method, "seconds"), spent(method, "peak_memory_bytes")
-    for value, unit in (
-        (spent(method, "student_passes"), amount),
-        (spent(method, "teacher_passes"), amount),
-        (seconds, duration),
-        (by_classifier(method), amount),
-        (spent(method, "classifier", "seconds"), duration),
-    ):
+def texts(method: Method, beside: bool) -> Iterator[str]:
+    """The cells of a method. beside: with those of a classifier beside the generator."""
+    memory = spent(method, "peak_memory_bytes")
+    own = [(spent(method, part), amount) for part in ("student_passes", "teacher_passes")] + [(spent(method, "seconds"), duration)]
+    apart = [(by_classifier(method), amount), (spent(method, "classifier", "seconds"), duration)]
+    for value, unit in own + (apart if beside else []):
         yield ABSENT if value is None else unit(value)
     yield ABSENT if memory is None else f"{memory / 1e6:.0f} MB"

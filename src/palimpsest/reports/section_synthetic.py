@@ -6,9 +6,10 @@ from typing import Any
 
 from palimpsest.reports.comparison import Cell
 from palimpsest.reports.gather import Gathered, Method, complete
-from palimpsest.reports.markup import ABSENT, Markup, Section, details, join, scroll, table, tag
+from palimpsest.reports.markup import ABSENT, Markup, Section, details, figure, join, scroll, table, tag
 from palimpsest.reports.numbers import amount, with_error
 from palimpsest.reports.results import Results
+from palimpsest.reports.sheets import picture
 
 DISTANCES = ("FID", "KID", "seen as their class", "CLIP")
 
@@ -21,8 +22,16 @@ def synthetic(found: Gathered) -> Section | None:
     )
     if not (having or seen):
         return None
-    body = [seen, gap_table(having) if having else None, *map(by_class, having)]
+    body = [seen, gap_table(having) if having else None, *map(sheet, found.measured), *map(by_class, having)]
     return Section("synthetic", "Synthetic pictures", tuple(body))
+
+
+def sheet(method: Method) -> Markup | None:
+    """Some of what the method's first run learnt from, where it lies there."""
+    said = f"Synthetic pictures of {method.name}, a row a class, by the label that they carry, in the order of their numbers"
+    images = (picture(run.folder / "samples" / "synthetic.png", said) for run in method.runs)
+    image = next((image for image in images if image), None)
+    return figure(scroll(image, said), f"{said}.") if image else None
 
 
 def gap_of(results: Results) -> Mapping[str, Any]:
@@ -42,7 +51,7 @@ def gap_table(methods: Sequence[Method]) -> Markup:
         "Distances of features between the synthetic pictures of all past classes and the real ones that samples are compared with, "
         "mean ± standard error over runs (of one run, KID's own error); seen as their class: the share in which the evaluator sees the "
         "class that they carry; CLIP: mean cosine with real pictures of the same class, and that of real pictures among themselves, "
-        "where evaluation.clip names a model."
+        "where evaluation.clip names a model. A class alone has no FID, which few pictures make too large."
     )
     return join([scroll(table(heads, rows), "gap"), tag("p", words, class_="note")])
 

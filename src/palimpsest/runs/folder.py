@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +61,11 @@ class RunFolder:
         return self.path / "models" / f"task_{task}"
 
     @property
+    def synthetic_sheet(self) -> Path:
+        """A sheet of the synthetic pictures that were learnt from."""
+        return self.path / "samples" / "synthetic.png"
+
+    @property
     def models(self) -> dict[int, Path]:
         """The folders of the models that are there, by task."""
         named = {path.name.removeprefix("task_"): path for path in (self.path / "models").glob("task_*")}
@@ -85,8 +90,11 @@ class RunFolder:
         """A picture of a task: the sample sheet, or another one by the ending of its name ("_closest")."""
         return self.path / "samples" / f"task_{task}{ending}.png"
 
-    def refuse_if_used(self, force: bool) -> None:
-        """Refuse a folder that cannot be written, or that holds something; with `force`, only what is not a run."""
+    def refuse_if_used(self, force: bool, other: Callable[[], str] = str) -> None:
+        """Refuse a folder that cannot be written, or that holds something; with `force`, only what is not a run.
+
+        other: says in which setting the run that is there is not the one that is asked for; "" where it is that one.
+        """
         check_place(self.path)
         if self.path.exists() and not self.path.is_dir():
             raise RequestError(f"{self.path} is a file, and a run is a directory; choose another --out.")
@@ -99,6 +107,10 @@ class RunFolder:
         if not self.config.exists():
             raise RequestError(
                 f"{self.path} holds files that are not a run's, and nothing is written among them; choose another --out."
+            )
+        if not force and (key := other()):
+            raise RequestError(
+                f"{self.path} holds another run, of which {key} is not as was asked for; choose another --out, or replace it with --force."
             )
         if not force:
             raise RequestError(

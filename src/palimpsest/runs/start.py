@@ -19,7 +19,8 @@ from palimpsest.measuring.measurer import Measurer, offering
 from palimpsest.measuring.yardstick import make_yardstick
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.checkpoint import read
-from palimpsest.runs.config import as_settings, resolve, to_toml
+from palimpsest.runs.config import Experiment, as_settings, resolve, to_toml
+from palimpsest.runs.deciding import first_difference
 from palimpsest.runs.display import Display
 from palimpsest.runs.doubts import doubts_of
 from palimpsest.runs.environment import describe_environment
@@ -78,9 +79,17 @@ def train(
         settings |= {"stream.name": PYTHON, "stream.path": ""}
     resolved = resolve(tables, strategy, options, settings)
     folder = RunFolder(Path(out) if out else default_place(resolved, tables))
-    folder.refuse_if_used(force)
+    folder.refuse_if_used(force, lambda: other_than(folder, resolved))
     assembly = assemble(resolved, passed_in(stream), strategy if callable(strategy) else None)
     return start(folder, assembly, display or Display())
+
+
+def other_than(folder: RunFolder, experiment: Experiment) -> str:
+    """The first setting in which the run in a folder is another one; "" for the same, and where that cannot be told."""
+    try:
+        return first_difference(resolve(read_experiment(folder.config)), experiment)
+    except RequestError:
+        return ""
 
 
 def passed_in(stream: Iterable | None) -> Stream | None:
@@ -188,6 +197,11 @@ def take_up(folder: RunFolder, assembly: Assembly, say: Callable[[str], None]) -
             f"one reads form {FORM}; go on with the version that environment.json names, or train into another folder."
         )
     if changed := difference(completed(numbers["experiment"], assembly.experiment), identity(assembly)):
+        if changed.startswith("pictures."):
+            what = "synthetic pictures" if changed == "pictures.synthetic" else f"pictures of task {changed.split('.')[1]}"
+            raise RequestError(
+                f"the {what} are not those that {folder.path} was begun with; bring those back, or train into another folder."
+            )
         raise RequestError(
             f"the checkpoints in {folder.path} belong to another experiment: {changed} has changed in config.toml; "
             "change it back, or train into another folder."

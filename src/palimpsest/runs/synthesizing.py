@@ -24,9 +24,9 @@ def synthesize(model: str | Path = MODEL, **asked: Any) -> dict[str, Any]:
     return drawing.synthesize(resolved(model), **asked)
 
 
-def estimated(model: str | Path = MODEL, **asked: Any) -> SynthesisEstimate:
+def estimated(model: str | Path = MODEL, out: str | Path | None = None, **asked: Any) -> SynthesisEstimate:
     """As `synthesis.synthesize.estimated`; model: or a run directory."""
-    return drawing.estimated(resolved(model), **asked)
+    return drawing.estimated(resolved(model), out, **asked)
 
 
 def synthesized(model: str | Path, side: int, **asked: Any) -> Path:
@@ -47,8 +47,7 @@ def synthesized(model: str | Path, side: int, **asked: Any) -> Path:
 def seconds_to_synthesize(model: str | Path, side: int, **asked: Any) -> float:
     """What the drawing in `synthesized` would take as far as it is missing, from a batch of few steps."""
     folder, prepared = place_of(model, side, asked)
-    missing = drawing.missing_share(folder, prepared)
-    return missing and missing * drawing.estimate_of(prepared).seconds
+    return drawing.estimate_of(prepared, folder).seconds
 
 
 def place_of(model: str | Path, side: int, asked: dict[str, Any]) -> tuple[Path, drawing.Prepared]:

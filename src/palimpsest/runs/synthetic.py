@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL.Image import Image
 
 from palimpsest.core.errors import RequestError
 from palimpsest.evaluation.pictures import digest
+from palimpsest.evaluation.sheet import sample_sheet
 from palimpsest.learning.mixing import Mixing
 from palimpsest.learning.options import SyntheticOptions
 from palimpsest.learning.past import Past
@@ -22,6 +24,7 @@ from palimpsest.streams.recorded import open_recorded, size_of
 from palimpsest.streams.stream import Stream
 
 MODELS = ("generator", "text_to_image")  # the sources that draw before training
+SHEET_COLUMNS, SHEET_ROWS = 10, 20  # pictures of a class, and classes, that are shown
 PER_CLASS = 500  # of a model, where synthetic.per_class is unset: the most that the paper's ablation tried
 
 
@@ -143,6 +146,16 @@ def check(pictures: Pictures, stream: Stream) -> None:
         raise RequestError(
             f"there are no synthetic pictures of {', '.join(missing[:5])}{more}; each class but the last task's needs some."
         )
+
+
+def sheet_of(mixing: Mixing | None, past: Past) -> Image | None:
+    """Some of the synthetic pictures, a row a class in the order of their numbers; None where there are none but remembered ones."""
+    if mixing is None or mixing.pictures is None or not len(pictures := mixing.of_past(past)):
+        return None
+    labels = pictures.labels.cpu()
+    rows = [(labels == number).nonzero().squeeze(1)[:SHEET_COLUMNS] for number in labels.unique()[:SHEET_ROWS]]
+    columns = min(map(len, rows))
+    return sample_sheet(pictures.take(torch.cat([row[:columns] for row in rows]))[0], columns)
 
 
 def gap_of(mixing: Mixing | None, past: Past, yardstick: Yardstick) -> dict[str, dict]:

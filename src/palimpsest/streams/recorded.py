@@ -154,9 +154,11 @@ def files_of(root: Path, folder: str, name: str, per_class: int, manifest: Mappi
     files = pictures_in(place.rglob("*"), place) if place.is_dir() else []
     if manifest is not None:
         files = listed(root, place, files, manifest)
-    if len(files) < max(per_class, 1):
+    if not files:
+        raise RequestError(f'{root} has no pictures of the class "{name}" (in {folder}); put some there.')
+    if len(files) < per_class:
         raise RequestError(
-            f'{root} has {len(files)} pictures of the class "{name}" (in {folder}), and {max(per_class, 1)} of each class were '
+            f'{root} has {len(files)} pictures of the class "{name}" (in {folder}), and {per_class} of each class were '
             "asked for (synthetic.per_class); ask for fewer, or make more."
         )
     return files[:per_class] if per_class else files

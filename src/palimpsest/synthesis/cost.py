@@ -1,12 +1,13 @@
 """What a set of pictures costs, in words before it is drawn, and in hours from a batch of a few steps."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
 
 from palimpsest.core.files import megabytes
-from palimpsest.synthesis.batches import batches_of, seed_for
+from palimpsest.synthesis.batches import Batch, seed_for, wanted
 from palimpsest.synthesis.display import rounded
 from palimpsest.synthesis.painter import Painter
 from palimpsest.synthesis.request import Request
@@ -50,7 +51,7 @@ class SynthesisEstimate:
         rows = {
             "pictures": f"{self.pictures:,} ({self.painted:,} are drawn, in whole batches)",
             "network passes": f"{self.passes:,} pictures",
-            "rate": f"{rounded(self.pictures / self.seconds)} pictures/s",
+            "rate": f"{rounded(self.pictures / self.seconds)} pictures/s" if self.pictures else "all are there",
             "all": f"{self.seconds / 3600:,.3f} h ({self.seconds:,.0f} s), without what is flagged and drawn again",
             "disk": f"up to {megabytes(self.disk)}",
         }
@@ -60,17 +61,24 @@ class SynthesisEstimate:
 
 
 def estimate(
-    painter: Painter, subjects: tuple[Subject, ...], request: Request, size: tuple[int, int], world: int
+    painter: Painter,
+    subjects: tuple[Subject, ...],
+    request: Request,
+    size: tuple[int, int],
+    world: int,
+    missing: Sequence[Batch],
 ) -> SynthesisEstimate:
     """From one batch of one step and one of two: their difference is what a step takes, and the rest is not per step."""
+    if not missing:
+        return SynthesisEstimate(0, 0, 0, 0.0, 0)
     paint_for(painter, subjects[0], request, 1)  # the first one finds its feet
     one, two = (paint_for(painter, subjects[0], request, steps) for steps in (1, 2))
     step = two - one if two > one else two / 2
     batch = max(one - step, 0) + step * request.steps
-    batches = len(subjects) * batches_of(request.count, request.batch)
-    painted, pictures = batches * request.batch, len(subjects) * request.count
+    kept = {"count": request.count, "batch": request.batch}
+    painted, pictures = len(missing) * request.batch, sum(wanted(kept, each.number) for each in missing)
     return SynthesisEstimate(
-        pictures, painted, painted * painter.passes, batch * -(-batches // world), disk_bytes(pictures, size)
+        pictures, painted, painted * painter.passes, batch * -(-len(missing) // world), disk_bytes(pictures, size)
     )
 
 

@@ -181,6 +181,9 @@ class SynthesisFolder:
     def done(self, settings: Mapping[str, Any]) -> set[tuple[int, int]]:
         """The batches of which all pictures that are wanted are there, as (class, batch), both by their place in order."""
         records = {numbers_of(record): record for record in self.records()}
+        if not records and (manifest := read_manifest(self.path)):
+            subjects, whole = range(len(manifest["classes"])), range(manifest["count"] // manifest["batch"])
+            return {(subject, batch) for subject in subjects for batch in whole}
         return {place for place, record in records.items() if len(self.recorded(record)) >= wanted(settings, place[1])}
 
     def records(self) -> list[Path]:

@@ -85,24 +85,30 @@ def draw_into(
     return work(folder, prepared, display, force)
 
 
-def estimated(model: str | Path = MODEL, **asked: Any) -> SynthesisEstimate:
-    """What `synthesize` would cost on this machine; arguments as there. Writes nothing."""
-    return estimate_of(prepare(request_of(model, asked)))
+def estimated(model: str | Path = MODEL, out: str | Path | None = None, **asked: Any) -> SynthesisEstimate:
+    """What `synthesize` would cost on this machine, of what is missing in `out` where that is given; arguments as there. Writes nothing.
+
+    Raises RequestError for a request that `synthesize` would refuse.
+    """
+    if out is not None:
+        SynthesisFolder(Path(out)).refuse_foreign()
+    return estimate_of(prepare(request_of(model, asked)), None if out is None else Path(out))
 
 
-def estimate_of(prepared: Prepared) -> SynthesisEstimate:
+def estimate_of(prepared: Prepared, out: Path | None = None) -> SynthesisEstimate:
     """The same, with the model open already."""
+    missing = plan(len(prepared.subjects), prepared.request, set() if out is None else there_of(out, prepared))
     how = prepared.painter, prepared.subjects, prepared.request, prepared.size, prepared.machine.world
-    return fitting(lambda: estimate(*how), prepared.request)
+    return fitting(lambda: estimate(*how, missing), prepared.request)
 
 
-def missing_share(out: Path, prepared: Prepared) -> float:
-    """How much of a set is still to be drawn, of its batches, 0 to 1."""
-    folder = SynthesisFolder(out)
-    if folder.holds(prepared.settings):
-        return 0.0
-    missing = plan(len(prepared.subjects), prepared.request, folder.done(prepared.settings))
-    return len(missing) / len(plan(len(prepared.subjects), prepared.request, set()))
+def there_of(out: Path, prepared: Prepared) -> set[tuple[int, int]]:
+    """The batches that a folder has already, as `SynthesisFolder.done`. Refuses a set that is made with other settings."""
+    folder, settings = SynthesisFolder(out), prepared.settings
+    if folder.holds(settings):
+        return {(batch.subject, batch.number) for batch in plan(len(prepared.subjects), prepared.request, set())}
+    folder.refuse_other(settings)
+    return folder.done(settings)
 
 
 def request_of(model: str | Path, asked: dict[str, Any]) -> Request:
