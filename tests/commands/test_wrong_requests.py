@@ -61,6 +61,7 @@ BAD = [
     ("train --set classifier.strategy=lfw", 'unknown strategy "lfw". Did you mean "lwf"'),
     ("train --set evaluation.extractor=inceptoin", 'unknown extractor "inceptoin"'),
     ("train --set evaluation.evaluator.kind=resnet", "'small_cnn' or 'resnet18'"),
+    ("study --strategies lucir,finetune --set synthetic.source=none,memory --out study", "and strategy finetune keeps none"),
     ("study --strategies finetune,jiont --out study", 'unknown strategy "jiont". Did you mean "joint"'),
     ("study --seeds 0,one --out study", 'integers from 0 with commas between them, and was given "one"'),
     ("evaluate nowhere", 'there is no "nowhere"'),

@@ -95,7 +95,7 @@ def assemble(
     training = training_of(experiment, learners)
     check_weights(training, own.keeps, own.name)
     step_bytes = check_step(learners, training, machine)
-    courses[-1] = replace(own, mixing=mixing_of(experiment, stream, names, own.keeps, draw))
+    courses[-1] = replace(own, mixing=mixing_of(experiment, stream, names, draw))
     views = views_of(experiment, stream)
     build = partial(build_learner, experiment=experiment, stream=stream)
     plan = Plan(stream, courses, training, experiment.stream.flip, experiment.seed, build, views)

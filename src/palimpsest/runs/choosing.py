@@ -64,6 +64,15 @@ def learner_beside(entry: catalog.Entry, other: catalog.Entry, learner: str) -> 
     return other.learners[0]
 
 
+def check_source(entry: catalog.Entry, source: str, beside: str) -> None:
+    """Refuse synthetic pictures that are remembered ones, of a strategy that remembers none. beside: the one that it is added to, or ""."""
+    keeps = entry.keeps | (catalog.find(beside).keeps if beside else frozenset())
+    if source == "memory" and "memory" not in keeps:
+        raise RequestError(
+            f'synthetic.source is "memory", and strategy {entry.name} keeps none; choose one that does, such as lucir.'
+        )
+
+
 def one_size(strategy: str, options: Mapping[str, Any], said: Collection[str]) -> dict[str, Any]:
     """A strategy's options, in which a size of the memory that was said for this run replaces the experiment's other one.
 

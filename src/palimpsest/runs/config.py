@@ -22,7 +22,7 @@ from palimpsest.learning.options import (
     TrainingOptions,
 )
 from palimpsest.models.options import CLASSIFIERS, GROWING, JointOptions, UNetOptions
-from palimpsest.runs.choosing import asked_for, learner_beside, one_size, own_name
+from palimpsest.runs.choosing import asked_for, check_source, learner_beside, one_size, own_name
 from palimpsest.runs.published import PublishedRow
 from palimpsest.strategies import catalog
 from palimpsest.strategies.declare import ANY
@@ -138,6 +138,7 @@ def resolve(
     if set(entry.learners) & set(GROWING):
         tables.setdefault("classifier", {})["head"] = "growing"
     experiment = _validated(tables)
+    check_source(entry, experiment.synthetic.source, other or "")
     if not (beside := strategy_beside(experiment, entry.learners)):
         return experiment
     companion = catalog.find(beside)

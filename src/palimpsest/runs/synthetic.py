@@ -29,7 +29,7 @@ PER_CLASS = 500  # of a model, where synthetic.per_class is unset: the most that
 
 
 def mixing_of(
-    experiment: Experiment, stream: Stream, learners: Sequence[str], keeps: frozenset[str], draw: bool = True
+    experiment: Experiment, stream: Stream, learners: Sequence[str], draw: bool = True
 ) -> Mixing | None:
     """How synthetic pictures come beside real ones; None where none are asked for, or nothing will be past.
 
@@ -45,10 +45,6 @@ def mixing_of(
             "one that trains a classifier, such as lucir or icarl, or set synthetic.source to none."
         )
     if options.source == "memory":
-        if "memory" not in keeps:
-            raise RequestError(
-                f'synthetic.source is "memory", and strategy {experiment.strategy.name} keeps none; choose one that does, such as lucir.'
-            )
         return Mixing(options)
     made = mixing_with(experiment, stream, draw)
     check(made.pictures, stream)
