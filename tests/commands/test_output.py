@@ -1,4 +1,4 @@
-"""What stands below the tables of several runs."""
+"""What stands below the tables of runs."""
 
 from palimpsest.commands.output import in_all_runs
 from tests.reports.fake_runs import a_run
@@ -20,9 +20,9 @@ def test_settings_that_all_runs_share_and_the_experiment_has_otherwise_are_said_
     assert in_all_runs(runs) == ("all runs have classifier.strategy=none",)
 
 
-def test_nothing_is_said_of_one_run_of_an_unknown_experiment_or_of_what_cannot_be_read(tmp_path):
+def test_nothing_is_said_of_an_unknown_experiment_or_of_what_cannot_be_read(tmp_path):
     runs = [with_settings(tmp_path, seed, 7) for seed in (0, 1)]
-    assert in_all_runs(runs[:1]) == ()
+    assert in_all_runs(runs[:1]) == ("the run has training.batch=7, classifier.strategy=none",)
     assert in_all_runs([*runs, tmp_path]) == ()
     mine = [a_run(tmp_path, seed=seed, experiment="mine") for seed in (3, 4)]
     assert in_all_runs(mine) == ()

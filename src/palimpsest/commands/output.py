@@ -18,7 +18,7 @@ def show(run: object, model: Path | None = None) -> None:
     results = load_results(run.path)
     print_rich(run_table(results))
     usual = defaults([results.experiment])
-    report = write_report([run.path], run.path / "report.html", defaults=usual, force=True)
+    report = write_report([run.path], run.path / "report.html", defaults=usual, said=in_all_runs([run.path]), force=True)
     last = len(run.results["tasks"])
     typer.echo(f"run      {run.path}\nmodel    {model or run.path / 'models' / f'task_{last}'}")
     for what, name in (("before", "task_1_before"), ("samples", f"task_{last}")):
@@ -48,7 +48,7 @@ def defaults(experiments: Collection[str] | None = None) -> dict[str, dict[str, 
 
 
 def in_all_runs(runs: Sequence[Path]) -> tuple[str, ...]:
-    """A note on the settings that several runs share and their experiment has otherwise.
+    """A note on the settings that all runs share and their experiment has otherwise.
 
     None where one cannot be read, and for an experiment that does not come with the package.
     """
@@ -64,12 +64,12 @@ def in_all_runs(runs: Sequence[Path]) -> tuple[str, ...]:
     except RequestError:
         return ()
     names = {run.experiment for run in found}
-    if len(found) < 2 or len(names) > 1 or not names <= set(experiment_names()):
+    if len(names) > 1 or not names <= set(experiment_names()):
         return ()
     usual, settings = leaves(resolve(read_experiment(names.pop()))), [run.settings for run in found]
     shared = {key: value for key, value in settings[0].items() if all(each.get(key) == value for each in settings)}
     changed = {key: value for key, value in shared.items() if usual.get(key, value) != value}
-    return (f"all runs have {listed(changed)}",) if changed else ()
+    return (f"{'all runs have' if len(found) > 1 else 'the run has'} {listed(changed)}",) if changed else ()
 
 
 def print_rich(thing: object) -> None:
