@@ -235,7 +235,7 @@ def test_what_is_there_is_not_drawn_again(model, prompts, tmp_path, monkeypatch)
 
 
 def test_two_processes_go_on_and_it_is_what_one_makes(strict_model, prompts, tmp_path, monkeypatch):
-    """They draw what is missing of a set that was begun by one, and redraw what is flagged; the first alone speaks."""
+    """They draw what is missing of a small set that one has begun to make larger, and redraw what is flagged; the first alone speaks."""
     how = {"count": 14, "steps": 2, "batch": 3, "seed": 1, "retries": 30}
     arguments = [word for name, value in how.items() for word in (f"--{name}", str(value))]
     arguments = [
@@ -250,14 +250,15 @@ def test_two_processes_go_on_and_it_is_what_one_makes(strict_model, prompts, tmp
         *arguments,
     ]
     manifest = palimpsest.synthesize(strict_model, prompts=prompts, out=tmp_path / "one", **{**HOW, **how})
+    palimpsest.synthesize(strict_model, prompts=prompts, out=tmp_path / "two", **{**HOW, **how, "count": 4})
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(folders, "write_atomically", cut_off_after(9))
+        patch.setattr(folders, "write_atomically", cut_off_after(10))  # six records, the settings, and one batch
         palimpsest.synthesize(strict_model, prompts=prompts, out=tmp_path / "two", **{**HOW, **how})
     many = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "tests.synthesis.program"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     ended = subprocess.run([*many, *map(str, arguments)], env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("manifest ") == 1 and "; 6 are there already" in ended.stdout
+    assert ended.stdout.count("manifest ") == 1 and "; 12 are there already" in ended.stdout
     assert content(tmp_path / "one") == content(tmp_path / "two") and manifest["retried"] > 5
 
 
