@@ -11,7 +11,6 @@ from palimpsest.core.files import write_atomically
 from palimpsest.core.stopping import Stop
 from palimpsest.core.term import Phase
 from palimpsest.diffusion.denoiser import Denoiser
-from palimpsest.evaluation.sheet import save_sheet
 from palimpsest.learning.progress import taken
 from palimpsest.learning.state import numbers_of, tensors_of
 from palimpsest.measuring.forgetting import GIVEN
@@ -25,7 +24,7 @@ from palimpsest.runs.findings import results_of, summarised, task_entry
 from palimpsest.runs.folder import RunFolder
 from palimpsest.runs.identity import identity
 from palimpsest.runs.keeping import keep_task
-from palimpsest.runs.synthetic import gap_of, sheet_of
+from palimpsest.runs.synthetic import looked_at
 from palimpsest.runs.trackers import Tracker, scalars_of
 from palimpsest.sources import Pool
 from palimpsest.streams.stream import Task
@@ -180,18 +179,12 @@ class Recorder:
         self.display.end()
         if self.machine.main:
             if task.number == len(self.assembly.stream):
-                self.look_at_synthetic(found)
+                mixing, past = self.assembly.plan.courses[-1].mixing, self.progress.past
+                found.facts |= looked_at(mixing, past, self.measurer.yardstick, self.folder.synthetic_sheet)
             self.keep(task, learners, found)
         self.replayed = Replayed()
         self.machine.wait()
         self.mark = time.monotonic()
-
-    def look_at_synthetic(self, found: Found) -> None:
-        """How far synthetic pictures are from real ones, and a sheet of them."""
-        mixing, past = self.assembly.plan.courses[-1].mixing, self.progress.past
-        found.facts |= gap_of(mixing, past, self.measurer.yardstick)
-        if (sheet := sheet_of(mixing, past)) is not None:
-            save_sheet(sheet, self.folder.synthetic_sheet)
 
     def generator_after(self, task: int) -> Denoiser | None:
         """The generator as it was after an earlier task of this run, or the given one (task 0); None where it is not there."""

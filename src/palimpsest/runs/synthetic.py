@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from palimpsest.core.errors import RequestError
 from palimpsest.evaluation.pictures import digest
-from palimpsest.evaluation.sheet import sample_sheet
+from palimpsest.evaluation.sheet import sample_sheet, save_sheet
 from palimpsest.learning.mixing import Mixing
 from palimpsest.learning.options import SyntheticOptions
 from palimpsest.learning.past import Past
@@ -142,6 +142,13 @@ def check(pictures: Pictures, stream: Stream) -> None:
         raise RequestError(
             f"there are no synthetic pictures of {', '.join(missing[:5])}{more}; each class but the last task's needs some."
         )
+
+
+def looked_at(mixing: Mixing | None, past: Past, yardstick: Yardstick, place: Path) -> dict[str, dict]:
+    """How far synthetic pictures are from real ones, as `gap_of`; some of them are kept in a sheet at `place`."""
+    if (sheet := sheet_of(mixing, past)) is not None:
+        save_sheet(sheet, place)
+    return gap_of(mixing, past, yardstick)
 
 
 def sheet_of(mixing: Mixing | None, past: Past) -> Image | None:
