@@ -154,7 +154,7 @@ def test_what_is_wrong_is_known_before_anything_is_written(tmp_path):
         ("the temperature of soft opinions is 0", "foster", {"temperature": 0.0}),
         ("the temperature of labels is 0", "der_expand", {"temperature": 0.0}),
         ("option balanced_epochs of strategy podnet is a number from 0", "podnet", {"balanced_epochs": -1}),
-        ("its weight is -1", "der_expand", {"auxiliary": -1.0}),
+        ("option auxiliary of strategy der_expand is a number from 0", "der_expand", {"auxiliary": -1.0}),
     ):
         with pytest.raises(RequestError, match=match):
             train(tmp_path / "run", strategy, **options)

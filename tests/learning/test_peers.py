@@ -133,7 +133,7 @@ def test_dreams_of_a_set_are_told_what_to_be(strategy):
         assert border.dreams.sampler.name == "ddim"
 
 
-@pytest.mark.parametrize(("options", "why"), [({"per_class": -1}, "is a number from 0, and was given -1"), ({"per_class": 4, "reuse": 2}, "give reuse = 1 with per_class")])
+@pytest.mark.parametrize(("options", "why"), [({"per_class": -1}, "give a number from 0"), ({"per_class": 4, "reuse": 2}, "give reuse = 1 with per_class")])
 def test_sets_that_cannot_be(options, why):
     with pytest.raises(RequestError, match=why):
         phases("dgr_diffusion", 3, **options)
