@@ -76,7 +76,7 @@ def refuse_taken(out: Path, runs: Sequence[Path], force: bool) -> None:
 def html(found: Gathered) -> str:
     """The whole page as text."""
     measured = {name: make(found) for name, make in MEASURED.items()}
-    sampled = any(results.counts.get("samples", 1) for method in found.measured for results in method.results)
+    sampled = not found.measured or any(results.counts.get("samples", 1) for method in found.measured for results in method.results)
     optional = IF_ANY | (set() if sampled else OF_SAMPLES)
     absent = [name for name, section in measured.items() if section is None and name not in optional]
     sections = [about.missing(found, absent), *measured.values(), *(make(found) for make in ABOUT)]

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import check_place, make_place, write_atomically
 from palimpsest.streams.manifest import NAME, WORK, read_manifest
-from palimpsest.synthesis.batches import wanted
+from palimpsest.synthesis.batches import batches_of, wanted
 from palimpsest.synthesis.manifest import as_json, completed, difference, without_findings
 
 PICTURE = re.compile(r"\.?\d{5,}\.png(\.tmp)?")  # also one that was being written
@@ -66,7 +66,7 @@ class SynthesisFolder:
     def refuse_other(self, settings: Mapping[str, Any]) -> None:
         """Refuse a folder that holds pictures that were made with other settings; more of the same pictures may be asked for."""
         there = self.settings()
-        if there is None or not (self.finished or self.records()):
+        if there is None or not self.has_pictures or self.holds(settings):
             return
         if differs := difference(raised(there, settings), settings):
             raise RequestError(
@@ -77,6 +77,11 @@ class SynthesisFolder:
     def finished(self) -> bool:
         """Whether there is a manifest."""
         return (self.path / NAME).exists()
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether any batch is whole."""
+        return self.finished or bool(self.records())
 
     def holds(self, settings: Mapping[str, Any]) -> bool:
         """Whether it is finished with these settings."""
@@ -129,7 +134,7 @@ class SynthesisFolder:
         there = self.settings()
         if not anew:
             self.refuse_other(settings)
-        if there is not None and (anew or difference(raised(there, settings), settings)):
+        if there is not None and (anew or (not self.has_pictures and difference(there, settings))):
             self.clear(there)
         if manifest := read_manifest(self.path):
             self.take_apart(manifest)
@@ -182,8 +187,9 @@ class SynthesisFolder:
         """The batches of which all pictures that are wanted are there, as (class, batch), both by their place in order."""
         records = {numbers_of(record): record for record in self.records()}
         if not records and (manifest := read_manifest(self.path)):
-            subjects, whole = range(len(manifest["classes"])), range(manifest["count"] // manifest["batch"])
-            return {(subject, batch) for subject in subjects for batch in whole}
+            numbers = range(batches_of(manifest["count"], manifest["batch"]))
+            whole = [number for number in numbers if wanted(manifest, number) >= wanted(settings, number)]
+            return {(subject, number) for subject in range(len(manifest["classes"])) for number in whole}
         return {place for place, record in records.items() if len(self.recorded(record)) >= wanted(settings, place[1])}
 
     def records(self) -> list[Path]:

@@ -74,8 +74,7 @@ def draw_into(
     display.quiet |= not prepared.machine.main
     display.world = prepared.machine.world
     if not force:
-        if not folder.holds(prepared.settings):
-            folder.refuse_other(prepared.settings)
+        folder.refuse_other(prepared.settings)
         if folder.finished:
             folder.check_complete()
         if folder.holds(prepared.settings):
@@ -104,11 +103,9 @@ def estimate_of(prepared: Prepared, out: Path | None = None) -> SynthesisEstimat
 
 def there_of(out: Path, prepared: Prepared) -> set[tuple[int, int]]:
     """The batches that a folder has already, as `SynthesisFolder.done`. Refuses a set that is made with other settings."""
-    folder, settings = SynthesisFolder(out), prepared.settings
-    if folder.holds(settings):
-        return {(batch.subject, batch.number) for batch in plan(len(prepared.subjects), prepared.request, set())}
-    folder.refuse_other(settings)
-    return folder.done(settings)
+    folder = SynthesisFolder(out)
+    folder.refuse_other(prepared.settings)
+    return folder.done(prepared.settings)
 
 
 def request_of(model: str | Path, asked: dict[str, Any]) -> Request:
