@@ -84,3 +84,11 @@ class Plan:
             return Descent.of(phase, options, pictures_of(phase))
         steps = self.lengths.get(phase.learner, 0)
         return Descent(options.model_copy(update={"steps": steps, "epochs": 0}), 0, steps, steps)
+
+    def amounts(self, phase: Phase) -> list[int]:
+        """How much training such a phase has in each task, next to the others: of epochs, by the pictures that arrive.
+
+        What a task remembers is not told apart from task to task; a first task of half of all classes is by far the longest.
+        """
+        by_steps = self.descent(phase).options.steps > 0
+        return [1 if by_steps else len(task.train) for task in self.stream]

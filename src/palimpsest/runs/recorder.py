@@ -65,7 +65,8 @@ class Recorder:
             self.look_at_replay(phase, at_end=False)
         own = [phase.learner] if len(progress.learners) > 1 else []
         what = ", ".join(own + ([phase.name] if phase.name != "train" else []))
-        self.display.begin(progress.task, len(stream), classes, what, progress.steps, progress.step)
+        amounts = self.assembly.plan.amounts(phase)
+        self.display.begin(progress.task, amounts, classes, what, progress.steps, progress.step)
         self.mark = self.logged_at = time.monotonic()
         self.pictures = 0
 
