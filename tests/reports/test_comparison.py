@@ -59,6 +59,11 @@ def test_methods_are_strategies_with_their_options_in_the_order_given():
     ]
 
 
+def test_switches_are_spelt_as_they_are_set():
+    runs = [a_run("jdcl", options={"two_stage": stages}) for stages in (True, False)]
+    assert [row.method for row in compare(runs).rows] == ["jdcl\ntwo_stage=true", "jdcl\ntwo_stage=false"]
+
+
 LWF = {"lwf": {"strength": 1.25, "clip": 1, "views": 1}}
 
 

@@ -165,7 +165,7 @@ def test_the_stream_s_classes_alone_are_drawn_and_once_for_every_order_of_them(m
     (told,) = manifests(cache)
     assert [entry["name"] for entry in told["classes"]] == ["cat", "dog", "big eel"]
     prompts.write_text("class_id,name\n0,cat\n1,eel\n2,fox\n")
-    with pytest.raises(RequestError, match="which draws the stream's classes: unknown class of .*prompts.csv \"big_eel\""):
+    with pytest.raises(RequestError, match="which draws the stream's classes: .*prompts.csv lacks 2 of the 3 classes that were asked for .big_eel, dog"):
         train(tmp_path / "missing", pets, **how)
 
 

@@ -148,6 +148,8 @@ def test_classes_are_chosen_by_name_wnid_or_number():
     for wrong in ("shp", ""):
         with pytest.raises(RequestError, match=f'unknown class of cifar10 "{wrong}"'):
             chosen(subjects, [wrong], "cifar10")
+    with pytest.raises(RequestError, match=r"cifar10 lacks 2 of the 3 classes that were asked for \(10, eel\). Legal: airplane, "):
+        chosen(subjects, ["10", "cat", "eel"], "cifar10")
 
 
 @pytest.fixture

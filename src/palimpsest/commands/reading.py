@@ -7,6 +7,7 @@ import typer
 
 from palimpsest.commands.options import Device, Force, Model, Runs, Settings, arguments
 from palimpsest.commands.output import defaults, in_all_runs, print_rich
+from palimpsest.core.words import counted
 
 
 def sample(
@@ -31,7 +32,7 @@ def sample(
     how = {"count": count, "task": task, "sampler": sampler, "steps": steps, "seed": seed, "device": device}
     how["classes"] = [word.strip() for word in classes.split(",")] if classes is not None else None
     sample_to(place, out, force=force, **how)
-    typer.echo(f"{count} samples: {out}")
+    typer.echo(f"{counted(count, 'sample')}: {out}")
 
 
 def evaluate(

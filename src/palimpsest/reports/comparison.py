@@ -9,7 +9,7 @@ from typing import Any
 
 from palimpsest.core.errors import RequestError
 from palimpsest.evaluation.catalog import COPIES, SAMPLES, find, in_order
-from palimpsest.reports.labels import Labels, completed, differing, labels_of, listed
+from palimpsest.reports.labels import Labels, assigned, completed, differing, labels_of, listed
 from palimpsest.reports.results import Results
 
 DECIDING = ("stream.", "evaluation.evaluator", "evaluation.extractor")  # begin the settings that decide what looks at samples
@@ -45,7 +45,7 @@ class Row:
 
     @property
     def method(self) -> str:
-        return "\n".join([self.strategy, *(f"{name}={value}" for name, value in self.options.items())])
+        return "\n".join([self.strategy, *assigned(self.options)])
 
 
 @dataclass(frozen=True)

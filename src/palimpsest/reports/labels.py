@@ -105,6 +105,12 @@ class Labels:
         return {name: value for name, value in run.options.items() if name not in usual or usual[name] != value}
 
 
+def assigned(settings: Mapping[str, Any]) -> list[str]:
+    """Such as "two_stage=true": a setting each, spelt as in config.toml."""
+    spelt = {name: str(value).lower() if isinstance(value, bool) else value for name, value in settings.items()}
+    return [f"{name}={value}" for name, value in spelt.items()]
+
+
 def listed(settings: Mapping[str, Any]) -> str:
     """Such as "teacher_steps=10, reuse=10"."""
-    return ", ".join(f"{name}={value}" for name, value in settings.items())
+    return ", ".join(assigned(settings))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from palimpsest.evaluation.catalog import LONG, find
 from palimpsest.evaluation.headlines import headlines
 from palimpsest.reports.comparison import Row, Table, best
+from palimpsest.reports.labels import assigned
 from palimpsest.reports.numbers import with_error
 
 ESCAPES = {
@@ -55,7 +56,7 @@ def heading(measure: str) -> str:
 
 def method(row: Row) -> str:
     """A strategy with its options, and how far it is where it is not finished."""
-    parts = [row.strategy, *(f"{name}={value}" for name, value in row.options.items())]
+    parts = [row.strategy, *assigned(row.options)]
     return escaped(", ".join(parts) + ("" if row.finished else f" ({row.progress})"))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from palimpsest.core.errors import RequestError
 from palimpsest.core.tables import flat
 from palimpsest.reports.comparison import Cell, cell, method, refuse_mixture
-from palimpsest.reports.labels import Labels, completed, labels_of
+from palimpsest.reports.labels import Labels, assigned, completed, labels_of
 from palimpsest.reports.numbers import with_error
 from palimpsest.reports.results import Results, decides
 from palimpsest.reports.table import ABSENT, WIDEST, Shown, column, heading
@@ -101,7 +101,7 @@ def beside(row: Mapping[str, Any], several: Sequence[Results], labels: Labels, d
         comparable = measured_alike(name, several[0])
         found[name] = Beside(ours, paper, deviation(ours, paper) if comparable else None)
     options = labels.of(several[0]) | labels.constant(several[0])
-    text = "\n".join([row["strategy"], *(f"{name}={value}" for name, value in options.items())])
+    text = "\n".join([row["strategy"], *assigned(options)])
     return Row(text, tuple(sorted(run.seed for run in several)), row["table"], found)
 
 

@@ -10,6 +10,7 @@ import torch
 from PIL.Image import Image
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.words import few
 from palimpsest.evaluation.pictures import digest
 from palimpsest.evaluation.sheet import sample_sheet, save_sheet
 from palimpsest.learning.mixing import Mixing
@@ -28,9 +29,7 @@ SHEET_COLUMNS, SHEET_ROWS = 10, 20  # pictures of a class, and classes, that are
 PER_CLASS = 500  # of a model, where synthetic.per_class is unset: the most that the paper's ablation tried
 
 
-def mixing_of(
-    experiment: Experiment, stream: Stream, learners: Sequence[str], draw: bool = True
-) -> Mixing | None:
+def mixing_of(experiment: Experiment, stream: Stream, learners: Sequence[str], draw: bool = True) -> Mixing | None:
     """How synthetic pictures come beside real ones; None where none are asked for, or nothing will be past.
 
     draw: let a model draw what is missing; otherwise blank pictures stand in for its, which cost a step as much.
@@ -115,7 +114,9 @@ def asked_of(call: Callable[..., Any], experiment: Experiment, stream: Stream, c
     try:
         return call(options.path, max(stream.shape[1:]), classes=names, **asked)
     except RequestError as error:
-        raise RequestError(f"for synthetic.source = {options.source}, which draws the stream's classes: {error}") from error
+        raise RequestError(
+            f"for synthetic.source = {options.source}, which draws the stream's classes: {error}"
+        ) from error
 
 
 def held_back(stream: Stream, needed: Sequence[int], count: int) -> Pictures:
@@ -138,9 +139,8 @@ def check(pictures: Pictures, stream: Stream) -> None:
     """Refuse pictures that lack a class which will be past."""
     there, needed = set(pictures.labels.tolist()), stream.seen(len(stream) - 1)
     if missing := [stream.class_names[number] for number in needed if number not in there]:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise RequestError(
-            f"there are no synthetic pictures of {', '.join(missing[:5])}{more}; each class but the last task's needs some."
+            f"there are no synthetic pictures of {few(missing)}; each class but the last task's needs some."
         )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.words import few
 from palimpsest.streams.cache import Decoded, cached, fingerprint
 from palimpsest.streams.dataset import fits, pictures_of
 from palimpsest.streams.decode import BadPicture, Form, read
@@ -22,8 +23,6 @@ from palimpsest.streams.folder import folders, pictures_in
 from palimpsest.streams.manifest import NAME, WORK, read_manifest
 from palimpsest.streams.pictures import Pictures
 from palimpsest.streams.pixels import resized
-
-SHOWN = 5  # names in a sentence
 
 
 def open_recorded(
@@ -140,12 +139,6 @@ def by_number_and_name(manifest: Mapping[str, Any] | None) -> dict[tuple[int, st
 def key_of(name: str) -> str:
     """A name by its letters and digits alone: "T-shirt/top" and "t_shirt_top" are one class."""
     return "".join(letter for letter in name.casefold() if letter.isalnum())
-
-
-def few(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def files_of(root: Path, folder: str, name: str, per_class: int, manifest: Mapping[str, Any] | None) -> list[Path]:

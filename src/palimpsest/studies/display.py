@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from palimpsest.core.words import counted
 from palimpsest.studies.children import Child, State
 
 ORDER: tuple[State, ...] = ("running", "failed", "interrupted", "waiting", "done")  # what a small terminal shows first
@@ -55,7 +56,7 @@ def table(children: Sequence[Child]) -> Table:
     """A row a run, those at work first."""
     counts = Counter(child.state for child in children)
     title = ", ".join(f"{counts[state]} {state}" for state in reversed(ORDER) if counts[state])
-    made = Table(title=f"{len(children)} runs: {title}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(title=f"{counted(len(children), 'run')}: {title}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("run", overflow="fold")
     made.add_column("state", overflow="fold")
     for child in sorted(children, key=lambda child: ORDER.index(child.state)):

@@ -10,6 +10,7 @@ from typing import Any
 from palimpsest.core.errors import Interrupted, RequestError, RunError
 from palimpsest.core.files import check_place, make_place
 from palimpsest.core.stopping import stoppable
+from palimpsest.core.words import counted
 from palimpsest.runs.config import Experiment, resolve
 from palimpsest.runs.deciding import leaves
 from palimpsest.runs.tables import read_experiment
@@ -144,7 +145,7 @@ def opening(runs: Sequence[Child], jobs: int, threads: int) -> str:
     """What is going to be done, in a line."""
     done, resumed = len(in_state(runs, "done")), sum(run.resumed for run in in_state(runs, "waiting"))
     share = f"{threads} of {cores()} cores each" if threads else "with the threads that were asked for"
-    return f"{len(runs)} runs: {done} done before, {resumed} to go on with; {jobs} at a time, {share}"
+    return f"{counted(len(runs), 'run')}: {done} done before, {resumed} to go on with; {jobs} at a time, {share}"
 
 
 def work(runs: Sequence[Child], experiment: str, jobs: int, threads: int, display: StudyDisplay) -> None:

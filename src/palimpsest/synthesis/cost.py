@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from palimpsest.core.files import megabytes
+from palimpsest.core.words import counted
 from palimpsest.synthesis.batches import Batch, seed_for, wanted
 from palimpsest.synthesis.display import rounded
 from palimpsest.synthesis.painter import Painter
@@ -27,8 +28,8 @@ def in_words(request: Request, classes: int, native: tuple[int, int], size: tupl
     drawn = f", drawn at {native[1]}×{native[0]}" if native != size else ""
     there = f"; {done:,} are there already" if done else ""
     return (
-        f"{pictures:,} pictures of {size[1]}×{size[0]}{drawn}: {request.count:,} of each of {classes:,} classes, in batches of "
-        f"{request.batch}, up to {megabytes(disk_bytes(pictures, size))} on the disk{there}"
+        f"{counted(pictures, 'picture')} of {size[1]}×{size[0]}{drawn}: {request.count:,} of each of "
+        f"{counted(classes, 'class')}, in batches of {request.batch}, up to {megabytes(disk_bytes(pictures, size))} on the disk{there}"
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from palimpsest.core.errors import RequestError, unknown
+from palimpsest.core.words import few
 from palimpsest.streams.recorded import key_of
 
 
@@ -56,15 +57,20 @@ def chosen(subjects: Sequence[Subject], asked: Sequence[str], place: str) -> tup
     A name need not be spelt with the same signs: "T - shirt / top" is "T-shirt/top". Raises RequestError for one that is not there.
     """
     known, names = words_of(subjects), Counter(subject.name for subject in subjects)
-    wanted = set()
-    for word in asked:
-        if names[word] > 1:
-            several = ", ".join(subject.wnid for subject in subjects if subject.name == word)
-            raise RequestError(f'{place} has {names[word]} classes called "{word}"; ask for them by wnid: {several}.')
-        subject = known.get(word) or known.get(key_of(word))
-        if not word or subject is None:
-            raise unknown(f"class of {place}", word, [subject.name for subject in subjects])
-        wanted.add(subject.class_id)
+    if twice := [word for word in asked if names[word] > 1]:
+        several = ", ".join(subject.wnid for subject in subjects if subject.name == twice[0])
+        raise RequestError(
+            f'{place} has {names[twice[0]]} classes called "{twice[0]}"; ask for them by wnid: {several}.'
+        )
+    by_word = {word: (known.get(word) or known.get(key_of(word))) if word else None for word in asked}
+    missing, legal = [word for word in asked if by_word[word] is None], [subject.name for subject in subjects]
+    if len(missing) > 1:
+        raise RequestError(
+            f"{place} lacks {len(missing)} of the {len(asked)} classes that were asked for ({few(missing)}). Legal: {few(legal, 20)}."
+        )
+    if missing:
+        raise unknown(f"class of {place}", missing[0], legal)
+    wanted = {subject.class_id for subject in by_word.values() if subject}
     found = [subject for subject in subjects if not asked or subject.class_id in wanted]
     return tuple(sorted(found, key=lambda subject: subject.class_id))
 

@@ -10,6 +10,7 @@ import torch
 
 from palimpsest.core.errors import Interrupted, RunError, unknown
 from palimpsest.core.stopping import stoppable
+from palimpsest.core.words import counted
 from palimpsest.learning.devices import Machine, find_device, find_machine
 from palimpsest.learning.options import EngineOptions
 from palimpsest.streams.manifest import NAME, read_manifest
@@ -163,7 +164,7 @@ def said_of(manifest: Mapping[str, Any], path: Path) -> str:
     """What a finished folder holds, for people."""
     count = sum(len(entry["pictures"]) for entry in manifest["classes"])
     flagged = f", {manifest['flagged']:,} flagged and drawn again" if manifest["flagged"] else ""
-    held = f"{count:,} of {len(manifest['classes']):,} classes{flagged}"
+    held = f"{count:,} of {counted(len(manifest['classes']), 'class')}{flagged}"
     return f"pictures {path} ({held})\nmanifest {path / NAME}"
 
 
