@@ -8,7 +8,7 @@ import torch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.random import Random, generator
 from palimpsest.evaluation import resnet_training
-from palimpsest.evaluation.evaluator_cache import load_evaluator
+from palimpsest.evaluation.evaluator_cache import load_evaluator, seconds_to_load
 from palimpsest.evaluation.evaluator_training import measure_accuracy, train_evaluator, weights
 from palimpsest.evaluation.options import EvaluatorOptions
 from palimpsest.evaluation.resnet_training import distorted, placements, split
@@ -136,3 +136,11 @@ def test_each_kind_has_its_own_defaults_and_what_is_said_wins():
 def test_what_a_kind_has_no_use_for_is_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         EvaluatorOptions(**options)
+
+
+def test_what_a_cache_lacks_takes_time_and_what_it_has_takes_none(stream, tmp_path, monkeypatch):
+    monkeypatch.setenv("PALIMPSEST_CACHE", str(tmp_path))
+    long = QUICK.model_copy(update={"epochs": 300})
+    assert seconds_to_load(stream, long, "cpu") > 5 * seconds_to_load(stream, QUICK, "cpu") > 0
+    load_evaluator(stream, QUICK)
+    assert seconds_to_load(stream, QUICK, "cpu") == 0 < seconds_to_load(stream, long, "cpu")

@@ -35,3 +35,18 @@ def test_dreams_are_counted_by_their_steps_and_looked_at_once(steps, tmp_path):
     cost = palimpsest.train(tables, out=tmp_path / "run", display=QUIET, **options).results["cost"]
     assert found.student_passes == pytest.approx(cost["student_passes"], abs=1)  # written down as whole pictures
     assert found.teacher_passes == pytest.approx(cost["teacher_passes"], abs=1)
+
+
+def test_an_evaluator_that_is_not_there_yet_is_counted_once(tmp_path, monkeypatch):
+    """That of all digits is in the package; of some of them it is another."""
+    monkeypatch.setenv("PALIMPSEST_CACHE", str(tmp_path / "cache"))
+    fewer = tiny(evaluation={"samples": 8, "evaluator": {"steps": 200}})
+    before = palimpsest.estimate(fewer, strategy="finetune")
+    assert before.evaluator_seconds > 0 and "evaluator, once" in cells(before.table())
+    assert before.hours > (before.training_seconds + before.evaluator_seconds) / 3600
+    assert not list(tmp_path.rglob("*.safetensors"))  # nothing is written
+    palimpsest.train(fewer, strategy="finetune", out=tmp_path / "run", display=QUIET)
+    after = palimpsest.estimate(fewer, strategy="finetune")
+    assert after.evaluator_seconds == 0 and "evaluator, once" not in cells(after.table())
+    for there in (tiny(stream={"tasks": 2}, evaluation={"samples": 8}), tiny()):
+        assert palimpsest.estimate(there, strategy="finetune").evaluator_seconds == 0

@@ -20,7 +20,7 @@ from safetensors.torch import load
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import cache_root, write_folder
 from palimpsest.evaluation.evaluator import Evaluator, build_network
-from palimpsest.evaluation.evaluator_training import sha256_of, train_evaluator, weights
+from palimpsest.evaluation.evaluator_training import seconds_to_train, sha256_of, train_evaluator, weights
 from palimpsest.evaluation.options import EvaluatorOptions
 from palimpsest.evaluation.pictures import Stream, digest
 
@@ -61,20 +61,34 @@ def load_evaluator(
     """
     options = options or EvaluatorOptions()
     name = address(stream, options)
-    try:
-        return read(files("palimpsest.evaluation"), SHIPPED, name)
-    except Damaged:  # not the one that ships with the package
-        pass
+    if there := known(name):
+        return there
     folder = cache_folder() / name
     with locked(folder, "the evaluators' cache"):
+        if there := known(name):
+            return there
+        where = "one thread" if options.kind == "small_cnn" else str(device)
+        say(f"training the evaluator: {options.length} on {where}, kept in {folder}")
+        evaluator = train_evaluator(stream.train, stream.test, len(stream.class_names), options, device, say)
+        keep(evaluator, stream, options, folder)
+        return evaluator
+
+
+def known(name: str) -> Evaluator | None:
+    """The evaluator that has this address, where it is in the package or whole in the cache."""
+    for folder, stem in ((files("palimpsest.evaluation"), SHIPPED), (cache_folder() / name, "evaluator")):
         try:
-            return read(folder, "evaluator", name)
+            return read(folder, stem, name)
         except Damaged:
-            where = "one thread" if options.kind == "small_cnn" else str(device)
-            say(f"training the evaluator: {options.length} on {where}, kept in {folder}")
-            evaluator = train_evaluator(stream.train, stream.test, len(stream.class_names), options, device, say)
-            keep(evaluator, stream, options, folder)
-            return evaluator
+            continue
+    return None
+
+
+def seconds_to_load(stream: Stream, options: EvaluatorOptions, device: torch.device | str) -> float:
+    """What `load_evaluator` would take; 0 for an evaluator that is there."""
+    if known(address(stream, options)):
+        return 0.0
+    return seconds_to_train(stream.train, len(stream.class_names), options, device)
 
 
 def address(stream: Stream, options: EvaluatorOptions) -> str:

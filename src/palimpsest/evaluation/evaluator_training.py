@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,9 +17,10 @@ from palimpsest.core.random import Random, generator, seed_of
 from palimpsest.evaluation.evaluator import Evaluator, build_network, measure_accuracy
 from palimpsest.evaluation.options import EvaluatorOptions
 from palimpsest.evaluation.pictures import Pictures
-from palimpsest.evaluation.resnet_training import NOISE, fit_resnet
+from palimpsest.evaluation.resnet_training import NOISE, fit_resnet, seconds_to_fit
 
 TELL_EVERY = 200  # steps; tens of seconds for 28×28 pictures on one core
+TRIED_STEPS = 10  # that are timed to tell what all of them take
 
 
 def train_evaluator(
@@ -79,6 +81,17 @@ def fit(module: nn.Module, train: Pictures, options: EvaluatorOptions, say: Call
         if (step + 1) % TELL_EVERY == 0:
             say(f"evaluator: step {step + 1} of {options.steps}")
     return module.eval().requires_grad_(False)
+
+
+def seconds_to_train(train: Pictures, classes: int, options: EvaluatorOptions, device: torch.device | str) -> float:
+    """What `train_evaluator` would take, from a few steps; its measure on the test pictures is not in it."""
+    if options.kind == "resnet18":
+        return seconds_to_fit(build(train, classes, options).to(device), train, options)
+    with one_thread():
+        for steps in (1, TRIED_STEPS):  # the first warms up
+            module, began = build(train, classes, options), time.perf_counter()
+            fit(module, train, options.model_copy(update={"steps": steps}), say=lambda sentence: None)
+    return (time.perf_counter() - began) / TRIED_STEPS * options.steps
 
 
 def augment(x: Tensor, random: Random) -> Tensor:

@@ -1,6 +1,7 @@
 """How the ResNet-18 of published rows is trained: by epochs, on a device, the best one kept."""
 
 import math
+import time
 from collections.abc import Callable
 
 import torch
@@ -15,6 +16,7 @@ from palimpsest.evaluation.pictures import Pictures
 
 DEGREES = 10.0  # most that a training picture is turned, either way
 SHIFT = 0.1  # most that it is moved, either way, as a share of its width and height
+TRIED_BATCHES = 4  # that are timed to tell what all of them take
 NOISE = 0.1  # standard deviation of what is added to it, in pictures in [-1, 1]
 
 
@@ -71,6 +73,18 @@ def train_epoch(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
+
+
+def seconds_to_fit(module: nn.Module, train: Pictures, options: EvaluatorOptions) -> float:
+    """What `fit_resnet` would take, from a few batches; a picture that is only looked at takes a third."""
+    learned, held = split(len(train), options)
+    optimizer = torch.optim.Adam(module.parameters(), lr=options.learning_rate)
+    tried = learned[: TRIED_BATCHES * options.batch]
+    for _ in range(2):  # the first warms up
+        began = time.perf_counter()
+        train_epoch(module, train, tried, options, optimizer, epoch=1)
+        float(next(module.parameters()).detach().sum())  # waits for the device
+    return (time.perf_counter() - began) / len(tried) * (len(learned) + len(held) / 3) * options.epochs
 
 
 def distorted(x: Tensor, random: Random) -> Tensor:

@@ -7,84 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.table import Table
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from palimpsest.core.files import megabytes
+from palimpsest.evaluation.evaluator_cache import seconds_to_load
 from palimpsest.learning.continual import open_task, turn_page
 from palimpsest.measuring.drawing import draw_samples, samplers_of
 from palimpsest.measuring.measurer import offering
 from palimpsest.models.unet import parameter_count
 from palimpsest.runs.assembly import Assembly, assemble
 from palimpsest.runs.config import as_settings, resolve
+from palimpsest.runs.estimated import Estimate
 from palimpsest.runs.probe import MOST_SECONDS, Stretch, probe_task, walk
 from palimpsest.runs.synthetic import seconds_to_draw
 from palimpsest.runs.tables import read_experiment
 from palimpsest.runs.weighing import question
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a run would cost. passes as in results.json; flops of all passes; seconds of training and of evaluation.
-
-    drawing_seconds: of synthetic pictures that a model draws before training, as far as they are missing; neither its passes nor its
-        memory are counted.
-    classifier_passes, classifier_seconds: of the classifier beside the generator, counted apart.
-    ahead_bytes: of memory_bytes, what one source's samples take while they are drawn ahead, at the most.
-    """
-
-    experiment: str
-    strategy: str
-    parameters: int
-    steps: int
-    student_passes: float
-    teacher_passes: float
-    classifier_passes: float
-    flops: float
-    memory_bytes: int
-    ahead_bytes: int
-    training_seconds: float
-    classifier_seconds: float
-    evaluation_seconds: float
-    drawing_seconds: float
-
-    @property
-    def hours(self) -> float:
-        """All of it."""
-        return (self.training_seconds + self.classifier_seconds + self.evaluation_seconds + self.drawing_seconds) / 3600
-
-    def table(self) -> Table:
-        """For people."""
-        made = Table(title=f"{self.experiment}, {self.strategy}", title_justify="left", show_header=False, box=None)
-        rows = {
-            "parameters": f"{self.parameters:,}",
-            "optimizer steps": f"{self.steps:,}",
-            "student passes": f"{self.student_passes:,.0f} pictures (a backward counts 2)",
-            "teacher passes": f"{self.teacher_passes:,.0f} pictures",
-            "classifier beside it": f"{self.classifier_passes:,.0f} pictures, {in_hours(self.classifier_seconds)}",
-            "FLOPs of all passes": f"{self.flops:.3g}",
-            "peak memory": megabytes(self.memory_bytes),
-            "samples drawn ahead": f"up to {megabytes(self.ahead_bytes)} of it",
-            "synthetic pictures": in_hours(self.drawing_seconds),
-            "training": in_hours(self.training_seconds),
-            "evaluation": in_hours(self.evaluation_seconds),
-            "all": f"{self.hours:.3f} h",
-        }
-        if not self.classifier_seconds:
-            del rows["classifier beside it"]
-        if not self.ahead_bytes:
-            del rows["samples drawn ahead"]
-        if not self.drawing_seconds:
-            del rows["synthetic pictures"]
-        for name, value in rows.items():
-            made.add_row(name, value)
-        return made
-
-
-def in_hours(seconds: float) -> str:
-    """Such as "0.043 h (155 s)"."""
-    return f"{seconds / 3600:.3f} h ({seconds:,.0f} s)"
 
 
 def estimate(
@@ -137,6 +74,7 @@ def estimate_cost(assembly: Assembly) -> Estimate:
         classifier_seconds=beside.seconds,
         evaluation_seconds=evaluation_seconds(assembly),
         drawing_seconds=drawing,
+        evaluator_seconds=evaluator_seconds(assembly),
     )
 
 
@@ -205,3 +143,10 @@ def evaluation_seconds(assembly: Assembly) -> float:
     steps = own.steps * len(assembly.stream) + (long.steps if long else 0)
     beside = count + 2 * options.kept * len(assembly.stream) if assembly.experiment.given and options.kept else 0
     return seconds / rows * (count * steps / own.steps + beside)
+
+
+def evaluator_seconds(assembly: Assembly) -> float:
+    """Seconds until there is an evaluator; 0 for a run that measures neither samples nor synthetic pictures."""
+    options, learners = assembly.experiment.evaluation, assembly.progress.learners
+    looked_at = (options.samples and offering(learners, "noise")) or (options.gap and assembly.plan.courses[-1].mixing)
+    return seconds_to_load(assembly.stream, options.evaluator, assembly.machine.device) if looked_at else 0.0
