@@ -86,6 +86,20 @@ def test_grows_with_the_shift_and_is_more_than_its_error():
     assert scores[1][0] > 5 * scores[1][1]
 
 
+def test_equally_many_of_each_class_are_more_alike_than_random_ones():
+    means = 3 * features(10, 8, 12)
+
+    def classes(even: bool, seed: int) -> torch.Tensor:
+        drawn = torch.randint(10, (200,), generator=torch.Generator().manual_seed(seed))
+        return means[torch.arange(200) % 10 if even else drawn] + 0.5 * features(200, 8, seed)
+
+    even, random = (
+        [kernel_distance(classes(how, 2 * s), classes(how, 2 * s + 1))[0] for s in range(30)] for how in (True, False)
+    )
+    assert mean(even) + 3 * stdev(even) / 30**0.5 < 0
+    assert abs(mean(random)) < 3 * stdev(random) / 30**0.5
+
+
 def test_takes_features_of_single_precision():
     a, b = features(20, 5, 10), features(20, 5, 11)
     assert kernel_distance(a.float(), b.float()) == pytest.approx(kernel_distance(a, b), rel=1e-4)

@@ -15,7 +15,8 @@ def kernel_distance(a: Tensor, b: Tensor) -> tuple[float, float]:
 
     a, b: features (N, D) and (M, D) of any float type, at least 3 of each.
     Unit: squared maximum mean discrepancy (MMD²).  Direction: lower is better; symmetric.  Range: from about 0; being
-    unbiased, it is 0 on average for two sets of one distribution, and so can be slightly negative.
+    unbiased, it is 0 on average for two sets of one distribution, and so can be slightly negative. Two sets that have equally many
+    of each class are more alike than random ones, and lie below 0 for it.
     Sample count: any; unlike FID, distances from different counts compare.
     Over all pairs of both sets, where the paper averages random subsets: the same expectation, but no random numbers.
 

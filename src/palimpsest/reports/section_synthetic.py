@@ -51,7 +51,9 @@ def gap_table(methods: Sequence[Method]) -> Markup:
         "Distances of features between the synthetic pictures of all past classes and the real ones that samples are compared with, "
         "mean ± standard error over runs (of one run, KID's own error); seen as their class: the share in which the evaluator sees the "
         "class that they carry; CLIP: mean cosine with real pictures of the same class, and that of real pictures among themselves, "
-        "where evaluation.clip names a model. A class alone has no FID, which few pictures make too large."
+        "where evaluation.clip names a model. A class alone has no FID, which few pictures make too large. KID has the scale of its features "
+        "cubed, so that only rows of one evaluator compare; sets with equally many pictures of each class, as real ones that were held "
+        "back, lie a little below 0."
     )
     return join([scroll(table(heads, rows), "gap"), tag("p", words, class_="note")])
 
