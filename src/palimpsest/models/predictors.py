@@ -81,7 +81,7 @@ class NearestMean(nn.Module):
 def directions(classifier: Classifier, pictures: Readable, mirrored: bool = False) -> Tensor:
     """Features of length 1, float (N, D), of all pictures, in evaluation mode and without augmentation.
 
-    mirrored: the mean of those of a picture and of its mirror image, as iCaRL's code has both (but for one normalisation).
+    mirrored: the mean of those of a picture and of its mirror image, not of length 1, as iCaRL's code has it.
     """
     found = []
     with evaluating(classifier):
@@ -89,7 +89,7 @@ def directions(classifier: Classifier, pictures: Readable, mirrored: bool = Fals
             x = pictures.take(rows)[0]
             seen = functional.normalize(classifier.features(x), dim=1)
             if mirrored:
-                seen = functional.normalize(seen + functional.normalize(classifier.features(x.flip(-1)), dim=1), dim=1)
+                seen = (seen + functional.normalize(classifier.features(x.flip(-1)), dim=1)) / 2
             found.append(seen)
     return torch.cat(found)
 
