@@ -1,5 +1,6 @@
 """PODNet, FOSTER and dynamically expandable representation, as runs."""
 
+from dataclasses import replace
 from math import sqrt
 
 import pytest
@@ -10,10 +11,14 @@ import palimpsest
 from palimpsest.core.errors import RequestError
 from palimpsest.learning.mixing import Mixing
 from palimpsest.learning.options import SyntheticOptions
+from palimpsest.learning.teacher import frozen
+from palimpsest.learning.work import Descent
+from palimpsest.models.classifier import build_classifier
+from palimpsest.models.options import ClassifierOptions
 from palimpsest.runs.models import open_learners
 from palimpsest.sources.guarded import Guarded
 from palimpsest.streams.pictures import Pictures
-from palimpsest.targets import Apart, label
+from palimpsest.targets import NeighbourhoodComponents, label
 from tests.learning.steps import Step
 from tests.learning.test_incremental import losses, tables, train
 from tests.tiny import QUIET, interrupted_after, same
@@ -36,7 +41,7 @@ def runs(tmp_path_factory, cache_folder):
 
 @palimpsest.strategy(learners=("proxy_classifier",))
 def plain_podnet(now, past):
-    return palimpsest.Phase("proxy_classifier", [palimpsest.Term(now.data, Apart(now.learners["proxy_classifier"]))])
+    return palimpsest.Phase("proxy_classifier", [palimpsest.Term(now.data, NeighbourhoodComponents())])
 
 
 @palimpsest.strategy(learners=("boosted_classifier",))
@@ -67,16 +72,51 @@ def test_stopped_in_a_later_phase_it_ends_the_same(strategy, runs, tmp_path):
 
 def test_podnet_learns_with_three_losses_and_leaves_old_rows(runs):
     run = runs["podnet"]
-    assert losses(run, 1)[0] == {"data × label apart"}
-    assert losses(run, 2)[0] == {"data × label apart", "data × teacher.stages", "data × teacher.features"}
-    assert losses(run, 2)[-1] == {"balanced × label apart"}
+    assert losses(run, 1)[0] == {"data × label by nca"}
+    assert losses(run, 2)[0] == {"data × label by nca", "data × teacher.stages", "data × teacher.features"}
+    assert losses(run, 2)[-1] == {"balanced × label by nca"}
     assert run.results["cost"]["teacher_passes"] == 2 * 6 * 16 + 16 + 24, "once for both, and for balance"
 
 
-def test_old_rows_of_podnet_do_not_change_before_the_balance(tmp_path):
-    run = train(tmp_path / "run", "podnet", per_class=4, balanced_epochs=0)
-    before, after = (learnt(run, task).network.head.weight for task in (1, 2))
-    assert before.shape == (10, 10, 64) and torch.equal(before[:3], after[:3]) and not torch.equal(before[3], after[3])
+def test_old_rows_of_podnet_do_not_change_before_the_balance_and_its_scale_not_in_it(runs, tmp_path):
+    alone = train(tmp_path / "run", "podnet", per_class=4, balanced_epochs=0)
+    first, before, after = (learnt(run, task).network.head for run, task in ((alone, 1), (alone, 2), (runs["podnet"], 2)))
+    assert first.weight.shape == (10, 10, 64) and torch.equal(first.weight[:3], before.weight[:3])
+    assert not torch.equal(first.weight[3], before.weight[3]) and not torch.equal(before.weight[:3], after.weight[:3])
+    assert not torch.equal(first.scale, before.scale) and torch.equal(before.scale, after.scale)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "rate", "schedule", "milestones"),
+    [("podnet", 0.5, "constant", None), ("der_expand", 0.5, "step", (0.3, 0.6)), ("lucir", 0.1, "step", (0.5,))],
+)
+def test_the_last_layer_descends_as_published_whatever_the_experiments_schedule_is(
+    strategy, rate, schedule, milestones, tmp_path, monkeypatch
+):
+    found, of = [], Descent.of.__func__
+    monkeypatch.setattr(
+        Descent, "of", classmethod(lambda cls, phase, *rest: found.append((phase.name, made := of(cls, phase, *rest))) or made)
+    )
+    how = {"schedule": "cosine", "learning_rate": 0.1}
+    two = tables(stream={"name": "digits", "tasks": [[0, 1, 2], [3, 4]], "limit": 100})
+    two["classifier"]["training"] |= how
+    palimpsest.train(two, strategy=strategy, out=tmp_path / "run", display=QUIET, per_class=4, balanced_epochs=1)
+    (descent,) = {made for name, made in found if name == "balance"}
+    assert descent.options.schedule == schedule and descent.options.learning_rate == pytest.approx(0.1 * rate)
+    assert milestones in (None, descent.options.milestones)
+    assert {made.options.schedule for name, made in found if name == "train"} == {"cosine"}
+
+
+def test_the_last_layer_of_der_begins_anew():
+    step = Step("der_expand", 2, 2)
+    untrained = build_classifier(ClassifierOptions(network="resnet8", head="growing"), (1, 8, 8), [""] * 4, 0, rooms=2)
+    with torch.no_grad():
+        for parameter in step.learner.parameters():
+            parameter += 1
+    now = replace(step.now, build=lambda name: untrained)
+    made = now.renewed("expanding_classifier", frozen(step.learner)).learner
+    assert same(made.network.head, untrained.network.head) and same(made.network.branches, step.learner.network.branches)
+    assert not same(step.learner.network.head, untrained.network.head), "the classifier itself is as it was"
 
 
 def phase_of(name, old, new):
@@ -89,7 +129,7 @@ def phase_of(name, old, new):
 def test_what_podnet_keeps_grows_with_the_classes_seen(old, new):
     weights = {term.target.name: term.weight for term in phase_of("podnet", old, new)[0].present}
     factor = sqrt((old + new) / new)
-    expected = {"label apart": 1.0, "teacher.stages": 3 * factor, "teacher.features": factor}
+    expected = {"label by nca": 1.0, "teacher.stages": 3 * factor, "teacher.features": factor}
     assert weights == pytest.approx(expected)
 
 
@@ -158,9 +198,6 @@ def test_what_is_wrong_is_known_before_anything_is_written(tmp_path):
     ):
         with pytest.raises(RequestError, match=match):
             train(tmp_path / "run", strategy, **options)
-    alone = tables(stream={"name": "digits", "tasks": [[0], [1]], "limit": 100})
-    with pytest.raises(RequestError, match="the first task has one class alone"):
-        palimpsest.train(alone, strategy="podnet", out=tmp_path / "run", display=QUIET)
     assert not (tmp_path / "run").exists()
 
 

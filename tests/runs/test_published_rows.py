@@ -1,6 +1,7 @@
 """The published rows: numbers as the paper prints them, and each an experiment that can be run."""
 
 import tomllib
+from math import ceil
 
 import pytest
 import torch
@@ -253,7 +254,7 @@ def test_classifiers_are_as_published(name):
     assert [row.average_incremental_accuracy[0] for row in rows if row.strategy == "foster"] == foster
     assert [row.average_incremental_accuracy_nearest_mean[0] for row in rows if row.strategy == "podnet"] == podnet
     planned = plan(tables, published_methods(experiment, (), {}), experiment.seeds)
-    assert len(planned) == 3 * (len(memory) + 3), "LUCIR with each memory, iCaRL, FOSTER, PODNet; each once, whoever prints it"
+    assert len(planned) == 3 * (len(memory) + 4), "LUCIR with each memory, iCaRL, FOSTER, two of PODNet; each once, whoever prints it"
     pooled = [run.experiment for run in planned if run.experiment.synthetic.source == "recorded"]
     assert len(pooled) == 3 * max(len(memory) - 1, 0)
     assert all(run.synthetic.batch == "pooled" and run.options["per_class"] == 0 for run in pooled)
@@ -276,7 +277,9 @@ def test_imagenet_is_as_published(name, base, subset):
         "resnet18",
     )
     assert (experiment.options["strength"], experiment.classifier.training.epochs) == (10.0, 90)
-    assert [round(edge * 90, 1) for edge in experiment.classifier.training.milestones] == [30.0, 60.0]
+    steps = 90 * ceil((650 if base == 500 else 65) * 1000 / experiment.classifier.training.batch)
+    fall = [next(step for step in range(steps) if step / steps >= edge) for edge in experiment.classifier.training.milestones]
+    assert fall == [steps // 3, 2 * steps // 3]
     assert experiment.options["balanced_epochs"] == (0 if subset else 20)
 
 
@@ -296,6 +299,9 @@ def test_other_classifiers_have_the_published_options(name):
     assert (options["foster"]["boosting_epochs"], options["foster"]["compression_epochs"]) == (170, 130)
     assert {each["per_class"] for each in options.values()} == {20}
     if not large:
-        run, *_ = plan(tables, published_methods(resolve(tables), ("foster",), {}), (0,))
+        run, *nets = plan(tables, published_methods(resolve(tables), ("foster", "podnet"), {}), (0,))
         how = run.experiment.classifier.training
+        assert run.experiment.options["beta"] == (0.95 if name.endswith("_25") else 0.94)
+        of_nets = [[net.experiment.options[key] for key in ("strength", "balanced_rate")] for net in nets]
+        assert of_nets == [[5.0, 0.5], [5.0, 0.05]], "of nearest means; PyCIL's fine-tuning is at 0.005"
         assert (how.epochs, how.schedule, how.learning_rate, how.weight_decay) == (200, "cosine", 0.1, 5e-4)

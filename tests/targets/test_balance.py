@@ -10,7 +10,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.images import Images
 from palimpsest.models.classifier import build_classifier
 from palimpsest.models.options import ClassifierOptions
-from palimpsest.targets import Apart, Balance, Label, Once, OwnLabel, Soft, TaughtStages
+from palimpsest.targets import Balance, Label, NeighbourhoodComponents, Once, OwnLabel, Soft, TaughtStages
 
 DEVICE = torch.device("cpu")
 
@@ -27,29 +27,31 @@ def question(labels, **more):
 
 
 def test_the_loss_of_podnet_by_hand():
-    """Cosines 0.8, 0.5 and −0.2 at scale 2, margin 0.6; the fourth class has not arrived."""
-    learner = classifier(cosine=True)
-    learner.network.head.scale.fill_(2.0)
-    said = torch.tensor([[1.6, 1.0, -0.4, -torch.inf], [1.6, -9.0, -9.0, -torch.inf]], requires_grad=True)
+    """The own class counts as the likeliest one does; the fourth class has not arrived."""
+    said = torch.tensor([[1.6, 1.0, -0.4, -torch.inf], [1.6, 2.0, -0.4, -torch.inf]], requires_grad=True)
     asked = question([0, 0])
-    found = Apart(learner).distance(said, asked.y, asked)
-    first = -2 * (0.8 - 0.6) + log(exp(1.0) + exp(-0.4))
-    assert found.tolist() == pytest.approx([first, 0.0])
+    found = NeighbourhoodComponents().distance(said, asked.y, asked)
+    right = -log(exp(1.6) / (exp(1.6) + exp(1.0) + exp(-0.4)))
+    wrong = 2.0 - 1.6 + log(1 + exp(0.0) + exp(-2.4))
+    assert found.tolist() == pytest.approx([right, wrong])
     found.sum().backward()
-    assert said.grad.isfinite().all() and said.grad[0, 0] == -1 and not said.grad[1].any()
-    second = -2 * (0.8 - 0.6) + log(2 * exp(-9.0))
-    open_below = Apart(learner, clamp=False).distance(said.detach(), asked.y, asked)
-    assert open_below.tolist() == pytest.approx([first, second])
+    assert said.grad.isfinite().all()
 
 
-def test_the_margin_does_not_teach_the_scale():
-    """It would teach it to become negative."""
-    learner = classifier(cosine=True)
-    scale = learner.network.head.scale.requires_grad_()
-    cosines, asked = torch.tensor([[0.3, 0.2, 0.1, -torch.inf]]), question([0])
-    Apart(learner).distance(scale * cosines.masked_fill(cosines.isneginf(), -9.0), asked.y, asked).sum().backward()
-    rest = torch.tensor([0.2, 0.1, -9.0])
-    assert scale.grad.item() == pytest.approx(((rest.softmax(0) * rest).sum() - 0.3).item())
+def test_the_loss_of_podnet_is_cross_entropy_where_the_class_is_right_and_more_where_it_is_not():
+    said, asked = torch.randn(200, 6, generator=torch.Generator().manual_seed(0)), question([2] * 200)
+    found = NeighbourhoodComponents().distance(said, asked.y, asked)
+    usual = functional.cross_entropy(said, asked.y, reduction="none")
+    right = said.argmax(1) == 2
+    assert 0 < right.sum() < 200 and torch.allclose(found[right], usual[right], atol=1e-6)
+    assert (found[~right] > usual[~right]).all()
+
+
+def test_a_scale_of_right_answers_grows_no_further():
+    """The margin, which would make it grow for ever, cancels."""
+    scale, asked = torch.tensor(30.0, requires_grad=True), question([0])
+    NeighbourhoodComponents().distance(scale * torch.tensor([[0.8, 0.2, 0.1]]), asked.y, asked).sum().backward()
+    assert abs(scale.grad.item()) < 1e-6
 
 
 def test_where_stages_saw_something_by_hand():

@@ -8,9 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from palimpsest.core.batch import Batch
-from palimpsest.core.errors import RequestError
+from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.images import Images, Noised
 from palimpsest.core.random import Random
+from palimpsest.core.schedules import SCHEDULES
 
 # What a source can give and a target can need.
 IMAGES, LABELS, TRUE_NOISE, NOISED = "images", "labels", "true noise", "noised"
@@ -138,7 +139,8 @@ class Phase:
     freeze: shell patterns of parameter names that do not change in this phase ("network.conv_in.*").
     name: tells the phases of a task apart in addresses and events.
     steps, epochs: of the descent; both 0: as many as the experiment gives to the learner.
-    rate: by which the experiment's learning rate is multiplied.  milestones: its own, where its schedule has steps.
+    rate: by which the experiment's learning rate is multiplied.  schedule: its own of the rate; "": as the experiment has it.
+    milestones: its own, of a schedule by steps, which it then has.
     in_evaluation: the learner learns in evaluation mode: without dropout, and with the statistics of batches that it has.
     span: which part of that descent the phase is. One that does not begin at 0 goes on with the optimizer, its learning
         rate, the averaged weights and the pictures of the phase before, so that terms can change on the way.
@@ -153,6 +155,7 @@ class Phase:
     span: tuple[float, float] = (0.0, 1.0)
     epochs: int = 0
     rate: float = 1.0
+    schedule: str = ""
     milestones: tuple[float, ...] = ()
     in_evaluation: bool = False
 
@@ -169,6 +172,8 @@ class Phase:
                 raise RequestError(
                     f'phase "{self.name}" is to have {length} {unit}; give 0 (as the experiment has it) or more.'
                 )
+        if self.schedule not in ("", *SCHEDULES):
+            raise unknown(f'schedule of the phase "{self.name}"', self.schedule, SCHEDULES)
         sources: dict[str, Source] = {}
         for term in self.terms:
             if sources.setdefault(term.source.name, term.source) != term.source:

@@ -1,4 +1,4 @@
-"""A classifier of several backbones begins a phase."""
+"""What a classifier begins a phase with: one more backbone, or its last layer anew."""
 
 import copy
 from dataclasses import dataclass
@@ -27,4 +27,26 @@ class Met:
         """A copy of the teacher."""
         made = copy.deepcopy(self.teacher.learner)
         made.meet(self.classes, expand=self.grown)
+        return made
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """A start for a phase: a classifier as it is, but for its last layer, which begins anew.
+
+    untrained: such a classifier with its initial weights.
+    """
+
+    teacher: Teacher
+    untrained: Teacher
+
+    @property
+    def exists(self) -> bool:
+        return self.teacher.exists
+
+    @property
+    def learner(self) -> Classifier:
+        """A copy of the classifier."""
+        made = copy.deepcopy(self.teacher.learner)
+        made.network.head.load_state_dict(self.untrained.learner.network.head.state_dict())
         return made

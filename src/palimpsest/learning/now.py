@@ -7,7 +7,7 @@ from torch import nn
 
 from palimpsest.core.images import WEAK
 from palimpsest.core.term import Target
-from palimpsest.learning.growing import Met
+from palimpsest.learning.growing import Met, Renewed
 from palimpsest.learning.imprinting import Imprinted
 from palimpsest.learning.teacher import Teacher
 from palimpsest.sources import Data, Gaussian, Memory, Unlabelled
@@ -65,6 +65,10 @@ class Now:
     def met_by(self, teacher: "Teacher", grown: bool = False) -> Met:
         """A teacher that has met the task's classes, to start a phase with. grown: with one more backbone for them."""
         return Met(teacher, self.classes, grown)
+
+    def renewed(self, learner: str, teacher: "Teacher") -> Renewed:
+        """A teacher whose last layer is as it was before anything was learnt, to start a phase with."""
+        return Renewed(teacher, self.untrained(learner))
 
     @property
     def new(self) -> float:

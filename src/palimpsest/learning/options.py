@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from palimpsest.core.schedules import SCHEDULES
 from palimpsest.models.options import ClassifierOptions, FeatureGANOptions
 
 
@@ -21,7 +22,7 @@ class TrainingOptions(BaseModel):
     betas: tuple[float, float] = Field((0.9, 0.999), description="of adam and adamw")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     keep_optimizer_state: bool = Field(False, description="carry the optimizer's state over to the next phase and task")
-    schedule: Literal["constant", "warmup", "step", "cosine"] = Field("constant", description="of the learning rate")
+    schedule: Literal[SCHEDULES] = Field("constant", description="of the learning rate")
     warmup_steps: int = Field(0, ge=0, description="steps of linear warm-up, for warmup and cosine")
     milestones: tuple[float, ...] = Field((0.5, 0.75), description="shares of a phase after which step lowers the rate")
     decay: float = Field(0.1, gt=0, le=1, description="by which step multiplies the rate")

@@ -32,7 +32,9 @@ class Descent:
         """That of a phase over so many real pictures."""
         if phase.steps or phase.epochs:
             options = options.model_copy(update={"steps": phase.steps, "epochs": phase.epochs})
-        own = {"milestones": phase.milestones} if phase.milestones else {}
+        own = {"schedule": phase.schedule} if phase.schedule else {}
+        if phase.milestones:
+            own = {"schedule": "step", "milestones": phase.milestones}
         options = options.model_copy(update={"learning_rate": options.learning_rate * phase.rate} | own)
         total = options.steps or options.epochs * math.ceil(pictures / options.batch)
         first, last = (round(total * edge) for edge in phase.span)

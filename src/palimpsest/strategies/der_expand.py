@@ -18,7 +18,7 @@ def der_expand(
     per_class: int = 20,
     selection: str = "herding",
     auxiliary: float = 1.0,
-    balanced_epochs: int = 30,
+    balanced_epochs: int = 50,
     balanced_rate: float = 0.5,
     temperature: float = 5.0,
 ):
@@ -28,14 +28,15 @@ def der_expand(
 
     E is over data ∪ memory; z are the logits over the features of all backbones, of which the newest alone learns, and z_own those over
     the newest's. It begins as a copy of the one before it, and weights of the last layer that there were stay where they were. Then the
-    last layer learns by itself, from as many pictures of each class: CE(y, z / T). The network has a backbone for each task, and a run
-    and its checkpoints have room for all of them from the start. Without the paper's pruning.
+    last layer begins anew and learns by itself, from as many pictures of each class: CE(y, z / T), at a rate that falls to a tenth after
+    three and after six tenths of it. The network has a backbone for each task, and a run and its checkpoints have room for all of them
+    from the start. Without the paper's pruning.
 
     memory_size: pictures kept in all, where per_class is 0
     per_class: pictures kept of each class (published: 20 after a base step)
     selection: how they are chosen: herding or random of each class, reservoir of all
     auxiliary: λ (published: 1)
-    balanced_epochs: of the last layer alone (published: 30 to 50); 0: none
+    balanced_epochs: of the last layer alone (published: 30 to 50, and 50 after a base step); 0: none
     balanced_rate: by which the learning rate is multiplied there (published: 0.5 to 1)
     temperature: T (published: 5)
     """
@@ -44,4 +45,5 @@ def der_expand(
     terms = [Term(data, label), Term(data, OwnLabel(new if old else (), rest=True), auxiliary)]
     left = yield Phase(LEARNER, terms, freeze=now.learners[LEARNER].older)
     targets = [Label(head="judged", temperature=temperature)]
-    yield from balanced(LEARNER, now, past, left, targets, balanced_epochs, rate=balanced_rate)
+    how = {"start": now.renewed(LEARNER, left), "rate": balanced_rate, "milestones": (0.3, 0.6)}
+    yield from balanced(LEARNER, now, past, left, targets, balanced_epochs, **how)

@@ -11,12 +11,15 @@ def old_and_new(now, past) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return past.classes, tuple(number for number in now.classes if number not in past.classes)
 
 
-def balanced(learner: str, now, past, left, targets: Sequence[Target], epochs: int, **how) -> Iterator[Phase]:
+def balanced(
+    learner: str, now, past, left, targets: Sequence[Target], epochs: int, frozen: tuple[str, ...] = (), **how
+) -> Iterator[Phase]:
     """The last layer alone learns, from as many pictures of each class; nothing without epochs, or before there are old classes.
 
-    learner: its name.  left: what the phase before left behind.  how: the rate and the milestones of the phase.
+    learner: its name.  left: what the phase before left behind.  frozen: what does not learn in the last layer.
+    how: the start, where it is not what was left, and the rate and the schedule of the phase.
     """
     if epochs and all(old_and_new(now, past)):
         even = Featured(past.balanced(now, left.learner), left.learner)
-        terms, frozen = [Term(even, target) for target in targets], left.learner.below_the_head
-        yield Phase(learner, terms, left, frozen, "balance", epochs=epochs, **how)
+        terms, below = [Term(even, target) for target in targets], left.learner.below_the_head
+        yield Phase(learner, terms, freeze=(*below, *frozen), name="balance", epochs=epochs, **{"start": left, **how})

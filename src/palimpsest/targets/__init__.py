@@ -9,10 +9,9 @@ from palimpsest.targets.noise import TaughtNoise, true_noise
 from palimpsest.targets.parts import OnParts
 from palimpsest.targets.real import OnReal
 from palimpsest.targets.several import Several, both_of
-from palimpsest.targets.stages import Apart, Once, TaughtStages
+from palimpsest.targets.stages import NeighbourhoodComponents, Once, TaughtStages
 
 __all__ = [
-    "Apart",
     "Balance",
     "Confident",
     "Label",
@@ -21,6 +20,7 @@ __all__ = [
     "Neighbours",
     "OnParts",
     "OnReal",
+    "NeighbourhoodComponents",
     "Once",
     "OwnLabel",
     "OwnLoss",

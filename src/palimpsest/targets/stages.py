@@ -1,9 +1,8 @@
-"""PODNet's targets: where the previous classifier saw something in its stages, and classes apart from each other."""
+"""PODNet's targets: where the previous classifier saw something in its stages, and the label by neighbourhood components."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from palimpsest.core.images import Images
@@ -33,8 +32,7 @@ class Once:
 class TaughtStages:
     """Where a frozen classifier sees something in the same pictures: POD-spatial (Douillard et al. 2020, PODNet).
 
-    mean_s ‖ p_s(x) − p_s(x)_teacher ‖₂ with p_s the profile of stage s, see `models.stages.profiles`. That it is the mean over stages,
-    and not their sum, is not in our notes on the published code.
+    mean_s ‖ p_s(x) − p_s(x)_teacher ‖₂ with p_s the profile of stage s, see `models.stages.profiles`.
     """
 
     teacher: Once | None
@@ -55,22 +53,19 @@ class TaughtStages:
 
 
 @dataclass(frozen=True)
-class Apart:
-    """The class apart from all others by a margin: the loss of PODNet, after neighbourhood component analysis.
+class NeighbourhoodComponents:
+    """The label by the loss of PODNet, after neighbourhood component analysis (Douillard et al. 2020, its code).
 
-    max(0, −η (s_y − δ) + ln Σ_{c ≠ y} exp(η s_c)), with logits η s_c: the own class is not among those that it is compared with.
-    η learns from the logits alone. Through η δ it would learn to be negative, for that costs less than to tell classes apart.
+    −s_y + ln ( exp(max_c s_c) + Σ_{c ≠ y} exp(s_c) ), of logits s_c.
 
-    learner: that is being trained, whose scale is η.  margin: δ.
-    clamp: never below 0, which without it lets η grow for ever.
+    Cross-entropy where the own class is the likeliest, and more where it is not. The paper's margin does not stand in it: the code
+    takes it away from all logits, and it cancels.
+
     head: "logits", of pictures, or "judged", of features.
     """
 
-    learner: nn.Module
-    margin: float = 0.6
-    clamp: bool = True
     head: str = "logits"
-    name: ClassVar[str] = "label apart"
+    name: ClassVar[str] = "label by nca"
     exists: ClassVar[bool] = True
     kind: ClassVar[str] = "classification"
 
@@ -82,7 +77,6 @@ class Apart:
         return question.y
 
     def distance(self, said: Tensor, wanted: Tensor, question: Images) -> Tensor:
-        own = said.gather(1, wanted[:, None])
-        others = said.scatter(1, wanted[:, None], -torch.inf).logsumexp(1)
-        losses = self.learner.network.head.scale.detach() * self.margin - own[:, 0] + others
-        return losses.relu() if self.clamp else losses
+        own = wanted[:, None]
+        compared = said.scatter(1, own, said.amax(1, keepdim=True))
+        return compared.logsumexp(1) - said.gather(1, own)[:, 0]

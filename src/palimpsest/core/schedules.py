@@ -1,0 +1,3 @@
+"""How a learning rate may change, by name; `learning.work` has the formulas."""
+
+SCHEDULES = ("constant", "warmup", "step", "cosine")
