@@ -165,6 +165,7 @@ def test_what_is_wrong_is_known_before_anything_is_written(tmp_path):
     for match, strategy, options in (
         ("memory_size is 3, and there are 6 classes", "icarl", {"memory_size": 3}),
         ('unknown loss of icarl "hinge"', "icarl", {"loss": "hinge"}),
+        ("strength and temperature are of icarl's softmax form", "icarl", {"loss": "sigmoid", "temperature": 3.0}),
         ("memory_size and per_class are both 0", "icarl", {"memory_size": 0}),
         ("the margin is held to 0", "lucir", {"nearest": 0}),
         ("the margin is 3, and it is between cosines: from 0 to 2", "lucir", {"margin": 3.0}),

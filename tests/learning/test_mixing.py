@@ -16,6 +16,7 @@ from palimpsest.learning.past import Past
 from palimpsest.learning.remembering import greet
 from palimpsest.runs.assembly import assemble
 from palimpsest.runs.config import resolve
+from palimpsest.runs.events import read_events
 from palimpsest.runs.models import open_learners
 from palimpsest.sources import Data, Mixed
 from palimpsest.streams.pictures import Pictures
@@ -46,6 +47,7 @@ def test_every_classifier_strategy_learns_from_them_after_the_first_task(strateg
     assert plain.results["accuracy_matrix"][0] == ideal.results["accuracy_matrix"][0]
     after = [open_learners(run.path / "models" / "task_2") for run in (plain, ideal)]
     assert not any(same(after[0][name], after[1][name]) for name in after[0])
+    assert [task["seen"]["synthetic"] > 0 for task in ideal.results["tasks"]] == [False, True, True]
 
 
 @pytest.mark.parametrize("losses", ["both", "classification", "distillation"])
@@ -93,6 +95,21 @@ def test_in_which_losses_they_count_is_a_choice(losses, in_margin, real_only):
     assert all(isinstance(term.source, Mixed) for term in terms)
 
 
+def test_a_phase_in_whose_losses_none_would_count_sees_none(tmp_path):
+    """FOSTER's compression distils alone."""
+    found = {}
+    for losses in ("both", "classification"):
+        run = train(tmp_path / losses, "foster", {"source": "ideal", "losses": losses})
+        found[losses] = [task["seen"]["synthetic"] for task in run.results["tasks"]]
+    assert found == {"both": [0, 96, 96], "classification": [0, 48, 48]}
+
+
+def test_what_is_set_for_pictures_that_there_are_not_is_a_warning(tmp_path):
+    run = train(tmp_path / "run", synthetic={"losses": "distillation"})
+    warnings = [event["text"] for event in read_events(run.path / "events.jsonl") if event["event"] == "warning"]
+    assert "synthetic.losses is set, and changes nothing where synthetic.source is none" in warnings
+
+
 def test_a_target_of_one_s_own_says_of_which_kind_it_is():
     class Own:
         name, head, needs, exists = "own", "logits", frozenset(), True
@@ -106,7 +123,7 @@ def test_a_target_of_one_s_own_says_of_which_kind_it_is():
         phase = Phase("classifier", [Term(Data(pictures), target)])
         mixing = Mixing(SyntheticOptions(source="ideal", losses=losses), pictures)
         (term,) = mixing.into(phase, Past(classes=(0, 1))).terms
-        return term.target is target
+        return isinstance(term.source, Mixed) and term.target is target
 
     assert counted(Own(), "both") and counted(Distilling(), "distillation")
     with pytest.raises(

@@ -1,5 +1,9 @@
 """The models that the tests draw with, and how they look at a folder."""
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -38,3 +42,15 @@ def prompts(tmp_path) -> Path:
 def content(folder: Path) -> dict[str, bytes]:
     """All files of a folder, hidden ones too, by path."""
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def kill_while_drawing(asked: list[str], out: Path, until: str, program: str = "palimpsest", **how: object) -> None:
+    """`palimpsest synthesize` in a process of its own, killed by -9 as soon as a picture is there."""
+    options = [word for name, value in how.items() for word in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", program, "synthesize", *asked, "--out", str(out), "--device", "cpu", *options]
+    drawing = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+    while not (out / until).exists():
+        assert drawing.poll() is None, "it ended before it was killed"
+        time.sleep(0.001)
+    drawing.kill()
+    drawing.wait()

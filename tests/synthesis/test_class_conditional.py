@@ -1,9 +1,5 @@
 """Drawing from palimpsest's own models that are told of classes."""
 
-import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +17,7 @@ from palimpsest.models.pipelines import Pipeline
 from palimpsest.runs.models import save_learners
 from palimpsest.streams.recorded import open_recorded
 from palimpsest.synthesis.display import SynthesisDisplay
-from tests.synthesis.conftest import content
+from tests.synthesis.conftest import content, kill_while_drawing
 from tests.tiny import conditional_denoiser, tiny_denoiser
 
 HOW = {"count": 3, "steps": 3, "batch": 2, "device": "cpu", "display": SynthesisDisplay(quiet=True)}
@@ -125,26 +121,7 @@ def test_killed_for_real_and_gone_on_with(tmp_path):
     """kill -9 while it draws: the program itself, in a process of its own."""
     model, out = saved(tmp_path / "model"), tmp_path / "cut"
     how = {"count": 30, "steps": 2, "batch": 2}
-    options = [word for name, value in how.items() for word in (f"--{name}", str(value))]
-    command = [
-        sys.executable,
-        "-m",
-        "palimpsest",
-        "synthesize",
-        str(model),
-        "--out",
-        str(out),
-        "--device",
-        "cpu",
-        *options,
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    drawing = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    while not (out / "cat" / "00007.png").exists():
-        assert drawing.poll() is None, "it ended before it was killed"
-        time.sleep(0.001)
-    drawing.kill()
-    drawing.wait()
+    kill_while_drawing([str(model)], out, "cat/00007.png", **how)
     assert (out / ".synthesis").is_dir() and not (out / "manifest.json").exists()
     palimpsest.synthesize(model, out=out, **{**HOW, **how})
     palimpsest.synthesize(model, out=tmp_path / "whole", **{**HOW, **how})

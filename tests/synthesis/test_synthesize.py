@@ -25,7 +25,7 @@ from palimpsest.synthesis import folder as folders
 from palimpsest.synthesis.display import SynthesisDisplay
 from palimpsest.synthesis.found_model import quietly
 from palimpsest.synthesis.manifest import without_findings
-from tests.synthesis.conftest import content
+from tests.synthesis.conftest import content, kill_while_drawing
 
 HOW = {"count": 6, "steps": 2, "batch": 4, "device": "cpu", "display": SynthesisDisplay(quiet=True)}
 
@@ -144,6 +144,18 @@ def test_killed_at_any_write_and_gone_on_with_it_is_the_same_folder(writes, mode
         palimpsest.synthesize(model, out=tmp_path / "cut", **how)
     assert not (tmp_path / "cut" / "manifest.json").exists()
     palimpsest.synthesize(model, out=tmp_path / "cut", **how)
+    assert content(tmp_path / "cut") == content(tmp_path / "whole")
+
+
+def test_killed_for_real_and_gone_on_with_it_is_the_same_folder(model, prompts, tmp_path):
+    """kill -9 while the program draws, in a process of its own."""
+    how = {**HOW, "count": 40, "batch": 2}
+    sizes = {name: how[name] for name in ("count", "steps", "batch")}
+    asked = [str(model), "--prompts", str(prompts)]
+    kill_while_drawing(asked, tmp_path / "cut", "cat/00003.png", "tests.synthesis.program", **sizes)
+    assert (tmp_path / "cut" / ".synthesis").is_dir() and not (tmp_path / "cut" / "manifest.json").exists()
+    for place in ("cut", "whole"):
+        palimpsest.synthesize(model, prompts=prompts, out=tmp_path / place, **how)
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
 
 

@@ -58,12 +58,15 @@ class Mixing:
             left = yield self.mixed(phase, past)
 
     def mixed(self, phase: Phase, past: Past) -> Phase:
-        """The phase with every term over real data over mixed data."""
+        """The phase with every term over real data over mixed data; as it is where they would count in none of its losses."""
         pictures = self.of_past(past)
         if not len(pictures):
             return phase
         self.check_sources([term.source for term in phase.present])
-        self.check_counting([term.target for term in phase.present if is_training_data(term.source)])
+        targets = [term.target for term in phase.present if is_training_data(term.source)]
+        self.check_counting(targets)
+        if not any(self.counts(target) for target in targets):
+            return phase
         guarded = Guarded(pictures, tuple(past.classes), self.leak)
         return replace(phase, terms=tuple(self.term(term, guarded) for term in phase.terms))
 
@@ -72,16 +75,17 @@ class Mixing:
         source, options = term.source, self.options
         if not is_training_data(source):
             return term
+        target = self.balanced(term.target, pictures)
         if options.batch == "pooled":
             among = replace(union(source, pictures), synthetic=len(pictures))
-            return replace(term, source=among, target=self.balanced(term.target, pictures))
+            return replace(term, source=among, target=target)
         views = dict(source.views) | (
             {} if options.augmentation is None else {"logits": Augmentation(options.augmentation)}
         )
         synthetic = replace(source, pictures=pictures, name="synthetic", views=tuple(views.items()))
         added, whole = options.batch == "added", options.epoch_by == "real"
         mixed = Mixed(source, synthetic, options.share, added, whole)
-        return replace(term, source=mixed, target=self.counting(self.balanced(term.target, pictures)))
+        return replace(term, source=mixed, target=target if self.counts(target) else OnReal(target))
 
     def balanced(self, target: Target, pictures: Readable) -> Target:
         """The target with synthetic pictures among those by whose number it weighs classes, where they count for classification.
@@ -117,11 +121,10 @@ class Mixing:
                 "choose one that does, such as lucir or icarl, or set synthetic.losses to both."
             )
 
-    def counting(self, target: Target) -> Target:
-        """The target, or what leaves synthetic pictures out of it."""
+    def counts(self, target: Target) -> bool:
+        """Whether synthetic pictures count in a loss."""
         options, kind = self.options, kind_of(target)
-        counts = options.in_margin if kind == "margin" else BOTH in (kind, options.losses) or kind == options.losses
-        return target if counts else OnReal(target)
+        return options.in_margin if kind == "margin" else BOTH in (kind, options.losses) or kind == options.losses
 
     def of_past(self, past: Past) -> Pictures:
         """Pictures of past classes, so many of each as were asked for."""

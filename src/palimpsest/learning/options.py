@@ -148,6 +148,12 @@ class SyntheticOptions(BaseModel):
     in_margin: bool = Field(True, description="whether they count in LUCIR's margin, too")
 
     @property
+    def idle(self) -> tuple[str, ...]:
+        """What is set, and changes nothing where there are no synthetic pictures."""
+        plain = type(self)()
+        return tuple(name for name, value in self if value != getattr(plain, name)) if self.source == "none" else ()
+
+    @property
     def told_to_models(self) -> dict[str, Any]:
         """What a model is told that draws, as far as anything is said."""
         return {name: value for name in TO_MODELS if (value := getattr(self, name)) not in (None, "")}

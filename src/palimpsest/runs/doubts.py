@@ -14,6 +14,8 @@ def doubts_of(assembly: Assembly, measurer: Measurer, again: bool) -> Iterator[s
     if again:
         return
     yield from assembly.doubts
+    if idle := assembly.experiment.synthetic.idle:
+        yield f"synthetic.{idle[0]} is set, and changes nothing where synthetic.source is none"
     mixing = assembly.plan.courses[-1].mixing
     for doubt in (measurer.yardstick.doubt, mixing.doubt if mixing else ""):
         if doubt:

@@ -62,7 +62,8 @@ def mixing_with(experiment: Experiment, stream: Stream, draw: bool) -> Mixing:
     folder = Path(options.path) if options.source == "recorded" else drawn(experiment, stream, count)
     how = {"white": stream.train.white, "device": stream.train.device}
     pictures = open_recorded(folder, names, stream.shape, count, **how)
-    return Mixing(options, pictures, doubt=doubt_about(folder, stream.shape), seconds=seconds_of(folder))
+    doubt = doubt_about(folder, stream.shape) or doubt_of_counts(pictures, stream)
+    return Mixing(options, pictures, doubt=doubt, seconds=seconds_of(folder))
 
 
 def count_of(options: SyntheticOptions) -> int:
@@ -85,6 +86,18 @@ def doubt_about(folder: Path, shape: tuple[int, int, int]) -> str:
     return (
         f"the synthetic pictures in {folder} are {width}×{height}, and the stream's {wide}×{wanted}, so that they are enlarged; "
         f"draw them with `palimpsest synthesize --size {max(wanted, wide)}`, or by a model that draws larger ones."
+    )
+
+
+def doubt_of_counts(pictures: Pictures, stream: Stream) -> str:
+    """A warning where there are more pictures of one class than of another; "" otherwise."""
+    counts = Counter(pictures.labels.tolist())
+    (most, many), (least, few_of) = counts.most_common(1)[0], counts.most_common()[-1]
+    if many == few_of:
+        return ""
+    return (
+        f"there are {many} synthetic pictures of {stream.class_names[most]} and {few_of} of {stream.class_names[least]}, and a class is drawn "
+        f"as often as it has pictures; set synthetic.per_class to {few_of} for equally many"
     )
 
 

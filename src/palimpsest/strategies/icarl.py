@@ -1,6 +1,6 @@
 """iCaRL: a few chosen pictures of each class, what the previous classifier says, and the nearest mean."""
 
-from palimpsest.core.errors import unknown
+from palimpsest.core.errors import RequestError, unknown
 from palimpsest.core.term import Phase, Term
 from palimpsest.sources import union
 from palimpsest.strategies import strategy
@@ -38,6 +38,8 @@ def icarl(
     """
     if loss not in LOSSES:
         raise unknown("loss of icarl", loss, LOSSES)
+    if loss == "sigmoid" and (strength, temperature) != (1.0, 2.0):
+        raise RequestError("strength and temperature are of icarl's softmax form, and loss is sigmoid; leave them out, or set loss to softmax.")
     data, before = union(now.data, past.memory.pictures), past.classifier
     if loss == "sigmoid":
         return Phase("classifier", [Term(data, before.sigmoids(past.classes))])
