@@ -7,7 +7,7 @@ from palimpsest.core.batch import Batch
 from palimpsest.core.term import Phase, Term
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.options import TrainingOptions
-from palimpsest.learning.train import pictures_of, rows_of
+from palimpsest.learning.train import rows_an_epoch, rows_of
 from palimpsest.learning.work import Descent
 from palimpsest.sources import Data, Featured, Memory, Mixed, Part, Supported, Unlabelled
 from palimpsest.streams.pictures import Pictures
@@ -24,7 +24,7 @@ DATA, ALL, MEMORY = Data(pictures(5)), Unlabelled(Data(pictures(20), name="unlab
 def seen(*terms: Term, **length: int) -> tuple[int, int]:
     phase = Phase("classifier", terms)
     options = TrainingOptions(batch=8, **length or {"steps": 3})
-    found = rows_of(phase, Descent.of(phase, options, pictures_of(phase)), Machine(torch.device("cpu")))
+    found = rows_of(phase, Descent.of(phase, options, rows_an_epoch(phase)), Machine(torch.device("cpu")))
     return found["real"], found["synthetic"]
 
 

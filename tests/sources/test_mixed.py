@@ -41,9 +41,9 @@ def test_added_pictures_come_on_top_of_a_whole_batch():
 
 
 def test_an_epoch_has_all_real_pictures_in_it_or_the_steps_of_one_without():
-    assert mixed().real == 24 and mixed(share=0.25).real == 16
-    assert mixed(whole_epochs=False).real == mixed(added=True).real == 12
-    seen = [row for step in range(3) for row in mixed().data.rows(mixed().parts(batch(8, step))[0]).tolist()]
+    assert mixed().epoch_rows == 24 and mixed(share=0.25).epoch_rows == 16
+    assert mixed(whole_epochs=False).epoch_rows == mixed(added=True).epoch_rows == 12
+    seen = [row for step in range(3) for row in mixed().data.rows(mixed().split(batch(8, step))[0]).tolist()]
     assert sorted(seen) == list(range(12)), "three steps of eight, four of them real: twelve pictures, each once"
 
 
@@ -65,11 +65,11 @@ def test_no_row_is_lost_to_rounding(share, dials, world):
 def test_every_epoch_has_every_real_picture_once_however_it_is_rounded(count, size, share):
     """Over batches as an epoch has them, the last of each short."""
     source = Mixed(data(list(range(2, 2 + count))), data([0, 1], "synthetic"), share)
-    rows, seen = source.real, []
+    rows, seen = source.epoch_rows, []
     for epoch in range(3):
         for place in range(0, rows, size):
             here = Batch(min(size, rows - place), epoch * rows + place, (0, epoch * rows + place), whole=size)
-            real, synthetic = source.parts(here)
+            real, synthetic = source.split(here)
             assert (
                 real.size + synthetic.size == here.size and real.size <= real.rows and synthetic.size <= synthetic.rows
             )
@@ -80,7 +80,7 @@ def test_every_epoch_has_every_real_picture_once_however_it_is_rounded(count, si
 
 def test_every_synthetic_picture_comes_as_often_as_the_others():
     source = mixed()
-    seen = [row for step in range(2) for row in source.synthetic.rows(source.parts(batch(8, step))[1]).tolist()]
+    seen = [row for step in range(2) for row in source.synthetic.rows(source.split(batch(8, step))[1]).tolist()]
     assert sorted(seen) == list(range(8))
 
 
@@ -110,7 +110,7 @@ def test_added_pictures_go_on_after_a_short_batch_where_it_stopped(share):
     for epoch in range(3):
         for place in range(0, 11, 4):
             here = Batch(min(4, 11 - place), epoch * 11 + place, (0, place), whole=4)
-            seen.append(source.parts(here)[1])
+            seen.append(source.split(here)[1])
     ends = [part.start + part.size for part in seen]
     assert [part.start for part in seen] == [0, *ends[:-1]] and ends[-1] == round(33 * share / (1 - share))
     assert all(part.size <= part.rows for part in seen)

@@ -21,7 +21,7 @@ from palimpsest.learning.progress import Progress, taken
 from palimpsest.learning.remembering import classifier_of, greet, lost, predictors
 from palimpsest.learning.taking_up import refuse_another, take_up
 from palimpsest.learning.teacher import Teacher, frozen
-from palimpsest.learning.train import pictures_of, rows_of, train
+from palimpsest.learning.train import rows_an_epoch, rows_of, train
 from palimpsest.learning.work import Work
 from palimpsest.sources import Data, Memory, Pool, Refreshed, Unlabelled
 from palimpsest.sources.augment import Augmentation
@@ -135,7 +135,7 @@ def start(plan: Plan, phase: Phase, progress: Progress) -> None:
 
 def check_length(phase: Phase, options: TrainingOptions, task: int) -> None:
     """Refuse a phase over no real pictures whose length is told in epochs."""
-    if options.epochs and not phase.steps and not pictures_of(phase):
+    if options.epochs and not phase.steps and not rows_an_epoch(phase):
         raise RequestError(
             f'phase "{phase.name}" of task {task} draws no real pictures, so its length in epochs is unknown; '
             "set training.steps in place of training.epochs."

@@ -9,7 +9,7 @@ from torch import nn
 from palimpsest.core.term import Phase
 from palimpsest.learning.course import Course
 from palimpsest.learning.options import TrainingOptions
-from palimpsest.learning.train import Journal, pictures_of
+from palimpsest.learning.train import Journal, rows_an_epoch
 from palimpsest.learning.work import Descent
 from palimpsest.sources import Pool
 from palimpsest.sources.augment import Augmentation
@@ -81,7 +81,7 @@ class Plan:
         """How a phase descends."""
         options = self.training[phase.learner]
         if self.lengths is None:
-            return Descent.of(phase, options, pictures_of(phase))
+            return Descent.of(phase, options, rows_an_epoch(phase))
         steps = self.lengths.get(phase.learner, 0)
         return Descent(options.model_copy(update={"steps": steps, "epochs": 0}), 0, steps, steps)
 

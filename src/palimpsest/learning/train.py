@@ -27,7 +27,7 @@ def train(
     prepare: called before each step.
     """
     terms, work, machine = phase.present, progress.work, progress.machine
-    for batch in batches(work.descent, pictures_of(phase), address, machine, progress.step):
+    for batch in batches(work.descent, rows_an_epoch(phase), address, machine, progress.step):
         prepare(batch)
         seed_network(batch)
         with machine.autocast():
@@ -39,16 +39,16 @@ def train(
         journal.after_step(batch.size)
 
 
-def pictures_of(phase: Phase) -> int:
-    """How many real pictures an epoch of the phase has: the most that one of its sources has of the task's."""
-    return max((getattr(term.source, "real", 0) for term in phase.present), default=0)
+def rows_an_epoch(phase: Phase) -> int:
+    """Rows of an epoch of the phase, which is over when all real pictures were seen: the most that one of its sources needs for that."""
+    return max((getattr(term.source, "epoch_rows", 0) for term in phase.present), default=0)
 
 
 def rows_of(phase: Phase, descent: Descent, machine: Machine) -> dict[str, int]:
     """Steps of a phase, and the rows of training data in them: real ones, and those that stand in for real ones."""
     found = {"steps": descent.steps, "real": 0, "synthetic": 0}
     sources = {term.source for term in phase.present}
-    for batch in batches(descent, pictures_of(phase), (), machine, 0):
+    for batch in batches(descent, rows_an_epoch(phase), (), machine, 0):
         for source in sources:
             real, synthetic = rows_in(source, batch)
             found["real"] += real

@@ -47,9 +47,9 @@ class Part:
         return self.source.name
 
     @property
-    def real(self) -> int:
+    def epoch_rows(self) -> int:
         """Real pictures of an epoch."""
-        return getattr(self.source, "real", 0)
+        return getattr(self.source, "epoch_rows", 0)
 
     def counts(self, batch: Batch) -> tuple[int, int]:
         """As the source's, of the part's rows."""

@@ -39,7 +39,7 @@ class Data:
         return len(self.pictures) > 0
 
     @property
-    def real(self) -> int:
+    def epoch_rows(self) -> int:
         """Pictures of an epoch."""
         return len(self)
 
@@ -90,9 +90,9 @@ class Unlabelled:
         return self.data.exists
 
     @property
-    def real(self) -> int:
+    def epoch_rows(self) -> int:
         """As the data's."""
-        return self.data.real
+        return self.data.epoch_rows
 
     def counts(self, batch: Batch) -> tuple[int, int]:
         """As the data's."""

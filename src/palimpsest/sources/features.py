@@ -25,9 +25,9 @@ class Featured:
         return self.data.name
 
     @property
-    def real(self) -> int:
+    def epoch_rows(self) -> int:
         """Pictures of an epoch."""
-        return self.data.real
+        return self.data.epoch_rows
 
     def counts(self, batch: Batch) -> tuple[int, int]:
         """As the data's."""

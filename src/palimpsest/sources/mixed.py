@@ -39,42 +39,42 @@ class Mixed:
         return self.data.exists
 
     @property
-    def real(self) -> int:
-        """Rows of an epoch."""
+    def epoch_rows(self) -> int:
+        """Rows of an epoch, real and synthetic ones where they share a batch."""
         split = self.whole_epochs and not self.added
-        return ceil(self.data.real / (1 - self.share)) if split else self.data.real
+        return ceil(self.data.epoch_rows / (1 - self.share)) if split else self.data.epoch_rows
 
     def counts(self, batch: Batch) -> tuple[int, int]:
         """Rows of the global batch that are real, and synthetic."""
-        real, synthetic = self.parts(batch)
+        real, synthetic = self.split(batch)
         return real.size, synthetic.size
 
-    def parts(self, batch: Batch) -> tuple[Batch, Batch]:
+    def split(self, batch: Batch) -> tuple[Batch, Batch]:
         """The batch of real pictures, and that of synthetic ones.
 
         Rows are counted from the first epoch on, so that every real picture comes once in each, whatever has to be rounded.
         """
         if self.added:
-            return batch, self.beside(batch)
-        first, last = (self.reals(row) for row in (batch.start, batch.start + batch.size))
+            return batch, self.added_to(batch)
+        first, last = (self.real_rows_before(row) for row in (batch.start, batch.start + batch.size))
         parts = (last - first, first, 1 - self.share), (batch.size - last + first, batch.start - first, self.share)
         return tuple(part_of(batch, *part) for part in parts)
 
-    def beside(self, batch: Batch) -> Batch:
+    def added_to(self, batch: Batch) -> Batch:
         """The synthetic pictures that are added to a batch of real ones, counted on from those of the batches before it."""
         ratio = self.share / (1 - self.share)
         first, last = (int(ratio * row + 0.5) for row in (batch.start, batch.start + batch.size))
         return part_of(batch, last - first, first, ratio)
 
-    def reals(self, row: int) -> int:
+    def real_rows_before(self, row: int) -> int:
         """How many of the rows before this one are real."""
-        epoch, place = divmod(row, ceil(self.data.real / (1 - self.share)))
-        return epoch * self.data.real + min(round(place * (1 - self.share)), self.data.real)
+        epoch, place = divmod(row, ceil(self.data.epoch_rows / (1 - self.share)))
+        return epoch * self.data.epoch_rows + min(round(place * (1 - self.share)), self.data.epoch_rows)
 
     def draw(self, batch: Batch) -> Images:
         """This process's rows of both."""
         real, synthetic = (
-            source.draw(part) for source, part in zip((self.data, self.synthetic), self.parts(batch), strict=True)
+            source.draw(part) for source, part in zip((self.data, self.synthetic), self.split(batch), strict=True)
         )
         parts = (real, synthetic)
         return Images(

@@ -32,9 +32,9 @@ class Supported:
         return tuple(source for source in (self.queries, *self.support) if source.exists)
 
     @property
-    def real(self) -> int:
+    def epoch_rows(self) -> int:
         """Real pictures of an epoch."""
-        return getattr(self.queries, "real", 0)
+        return getattr(self.queries, "epoch_rows", 0)
 
     def counts(self, batch: Batch) -> tuple[int, int]:
         """Those of all sources; a picture in two views is one."""
