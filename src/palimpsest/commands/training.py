@@ -108,5 +108,4 @@ def estimate(
     asked = arguments(locals())
     from palimpsest.runs import estimate
 
-    typer.echo("probing: a few steps, and one batch of samples", err=True)
-    print_rich(estimate.estimate(**asked).table())
+    print_rich(estimate.estimate(**asked, say=lambda sentence: typer.echo(sentence, err=True)).table())

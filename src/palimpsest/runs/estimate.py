@@ -1,7 +1,7 @@
 """What a run would cost on this machine, from a probe of a few steps."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,16 @@ def estimate(
     device: str | None = None,
     precision: str | None = None,
     set: Mapping[str, Any] | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
     **options: Any,
 ) -> Estimate:
-    """What `train` with the same arguments would cost here. Nothing is written."""
+    """What `train` with the same arguments would cost here. Nothing is written. say: is told when the probing begins."""
     tables = experiment if isinstance(experiment, Mapping) else read_experiment(experiment)
     given = {"seed": seed, "engine.device": device, "engine.precision": precision}
     settings = as_settings(set) | {key: value for key, value in given.items() if value is not None}
-    return estimate_cost(assemble(resolve(tables, strategy, options, settings), draw=False))
+    assembly = assemble(resolve(tables, strategy, options, settings), draw=False)
+    say("probing: a few steps, and one batch of samples")
+    return estimate_cost(assembly)
 
 
 def estimate_cost(assembly: Assembly) -> Estimate:
