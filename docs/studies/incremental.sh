@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Classes one after another (docs/results.md): incremental.sh RUNS [SEEDS of digits]
 # The table of every run: python docs/studies/each_run.py docs/studies/incremental.csv RUNS/*
-# What is in RUNS already is not run again. About a minute a run of digits, and a quarter of an hour of one of Tiny-ImageNet.
+# What is in RUNS already is not run again. About a minute a run of digits, and a quarter of an hour to an hour of one of Tiny-ImageNet.
 set -euo pipefail
 runs=$1 seeds=${2:-0,1,2}
 
@@ -23,6 +23,10 @@ digits lucir synthetic.source=ideal synthetic.losses=classification,distillation
 digits lucir strategy.lucir.per_class=1,10,20
 digits lucir strategy.lucir.per_class=1,10,20 synthetic.source=ideal,memory
 digits podnet,foster,der_expand
+digits der_expand strategy.der_expand.balanced_epochs=0,400
+# It is a source, so that it serves other classifiers as well.
+digits icarl,experience_replay,lwf synthetic.source=ideal
+digits icarl,experience_replay synthetic.source=memory
 
 tiny finetune,icarl,lucir
 tiny lucir synthetic.source=ideal,useless,memory
