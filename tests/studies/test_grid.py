@@ -1,5 +1,6 @@
 """Which runs a study asks for: values, names, combinations."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,12 @@ def test_values_become_names_of_files_and_stay_apart(experiment):
     one, other = planned(experiment, ["joint"], stream__tasks=[[[0], [1, 2]], [[0, 1], [2]]])
     assert one != other and all(name.startswith("joint-stream.tasks0_1_2_") for name in (one, other))
     assert all(letter.isalnum() or letter in ".+-_" for letter in one + other)
+
+
+def test_a_path_goes_by_its_last_part(experiment):
+    """And by a digest of all of it, for two may end alike."""
+    names = planned(experiment, ["joint"], stream__path=["/data/of/mine/pets", "/data/of/others/pets/"])
+    assert len(set(names)) == 2 and all(re.fullmatch(r"joint-stream\.pathpets_[0-9a-f]{6}-seed0", name) for name in names)
 
 
 def test_many_settings_make_a_name_that_a_file_system_takes(experiment):
