@@ -47,8 +47,10 @@ def test_values_become_names_of_files_and_stay_apart(experiment):
 
 def test_a_path_goes_by_its_last_part(experiment):
     """And by a digest of all of it, for two may end alike."""
-    names = planned(experiment, ["joint"], stream__path=["/data/of/mine/pets", "/data/of/others/pets/"])
-    assert len(set(names)) == 2 and all(re.fullmatch(r"joint-stream\.pathpets_[0-9a-f]{6}-seed0", name) for name in names)
+    places = ["/data/of/mine/pets", "/data/of/others/pets/"]
+    names = planned(experiment, ["joint"], synthetic__source=["recorded"], synthetic__path=places)
+    expected = r"joint-synthetic\.sourcerecorded-synthetic\.pathpets_[0-9a-f]{6}-seed0"
+    assert len(set(names)) == 2 and all(re.fullmatch(expected, name) for name in names)
 
 
 def test_many_settings_make_a_name_that_a_file_system_takes(experiment):
