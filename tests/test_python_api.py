@@ -41,17 +41,32 @@ def test_a_third_partys_stream_is_learnt_and_resumed(tmp_path):
 
 
 def test_the_examples_of_the_documentation_work(tmp_path, monkeypatch):
-    """docs/strategies.md: its first example is run as it stands, on a smaller experiment; its second is trained too."""
+    """docs/strategies.md: its first example is run as it stands, on a smaller experiment; its others are trained, too."""
     made = on_a_smaller_experiment(monkeypatch, tmp_path)
-    first, second = examples("strategies.md")
+    first, second, third = examples("strategies.md")
     assert len(first.strip().splitlines()) <= 15
     names = {}
     exec(first, names)
-    exec(second, names)
+    exec(third, names)
     palimpsest.train("digits", strategy=names["two_phases"])
     assert made[0].results["strategy"] == "dreams_and_noise" and made[0].results["options"] == {"strength": 0.5}
     assert made[0].results["allowed_to_remember"] == ["teacher"]
     assert made[1].results["cost"]["student_passes"] == 3 * 2 * 2 * 4 * 8
+    exec(second.partition("run = ")[0], names)
+    classifier = tiny(learner="classifier", classifier={"network": "resnet8", "head": "growing", "training": {"steps": 4, "batch": 8}})
+    monkeypatch.undo()
+    run = palimpsest.train(classifier, strategy=names["remember_and_distil"], out=tmp_path / "run", display=QUIET)
+    assert run.results["allowed_to_remember"] == ["memory", "teacher"] and "accuracy_nearest_mean" in run.results["final"]
+
+
+def test_a_strategy_of_denoisers_in_an_experiment_of_classifiers_is_told_of_learners(tmp_path):
+    @palimpsest.strategy(keeps={"teacher"})
+    def dreams(now, past):
+        return palimpsest.Phase("denoiser", [palimpsest.Term(now.data, now.truth)])
+
+    with pytest.raises(palimpsest.RequestError, match='the classifier, and the strategy trains denoiser; declare it with learners=."classifier"'):
+        palimpsest.train(tiny(learner="classifier"), strategy=dreams, out=tmp_path / "run", display=QUIET)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_stream_of_the_documentation_works_from_python_and_by_its_name(tmp_path, monkeypatch):

@@ -89,7 +89,7 @@ BAD = [
     ("sample nowhere --out a.png", 'there is no "nowhere"'),
     ("compare nowhere", 'there is no "nowhere"'),
     ("list strategis", 'Did you mean "strategies"?'),
-    ("update nowhere --data . --out new", "nowhere is not a diffusers pipeline folder"),
+    ("update nowhere --data . --out new", "nowhere; give a pixel pipeline of diffusers"),
     ("update nowhere --data none --out new", "--data none is not a folder"),
 ]
 

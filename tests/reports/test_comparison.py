@@ -59,6 +59,13 @@ def test_methods_are_strategies_with_their_options_in_the_order_given():
     ]
 
 
+def test_runs_of_unequal_length_are_named_as_such():
+    short, long = (Task(1, ("1",), {"fid": 100.0}, 1.0, seen={"steps": steps}) for steps in (600, 960))
+    runs = [a_run("icarl", tasks=(short,)), a_run("lucir", tasks=(long,))]
+    assert "runs have from 600 to 960 optimizer steps" in compare(runs).notes
+    assert not any("steps" in note for note in compare([runs[0], a_run("finetune", tasks=(short,))]).notes)
+
+
 def test_switches_are_spelt_as_they_are_set():
     runs = [a_run("jdcl", options={"two_stage": stages}) for stages in (True, False)]
     assert [row.method for row in compare(runs).rows] == ["jdcl\ntwo_stage=true", "jdcl\ntwo_stage=false"]

@@ -14,6 +14,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import palimpsest
+from palimpsest.commands.output import delivered
 from palimpsest.diffusion.samplers import Sampler
 from palimpsest.models.pipelines import Pipeline, open_pipeline
 from tests.tiny import QUIET, interrupted_after, tiny, weights
@@ -119,6 +120,7 @@ def test_an_update_resumes(model, pictures, tmp_path):
         palimpsest.update(model, data=pictures, out=tmp_path / "new", set=QUICK, display=QUIET)
     assert not (tmp_path / "new" / "model_index.json").exists()
     done = palimpsest.resume(tmp_path / "new", display=QUIET)
+    assert delivered(done.path) == tmp_path / "new" and delivered(tmp_path / "new") is None
     assert weights(tmp_path / "new") == weights(tmp_path / "whole")
     assert done.results["cost"]["teacher_passes"] == whole.results["cost"]["teacher_passes"]
 
@@ -150,6 +152,9 @@ def test_wrong_models_and_places_are_refused_before_anything_is_written(model, p
     shutil.copytree(model, tmp_path / "pickled")
     weight = tmp_path / "pickled" / "unet" / "diffusion_pytorch_model.safetensors"
     weight.rename(weight.with_name("diffusion_pytorch_model.bin"))
+    refused("there is no .*nowhere", tmp_path / "nowhere", data=pictures, out=tmp_path / "new")
+    run = palimpsest.train(tiny(), strategy="finetune", out=tmp_path / "a run", display=QUIET).path
+    refused("a run is a run, and its model is .*a run/models/task_2", run, data=pictures, out=tmp_path / "new")
     refused("cannot be opened", tmp_path / "pickled", data=pictures, out=tmp_path / "new")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')

@@ -108,7 +108,7 @@ def test_wrong_folders(pets, tmp_path):
         return str(error.value)
 
     assert "is not a folder" in refused(NAMES, folder=tmp_path / "nowhere")
-    assert "was made for other classes: it holds cat, dog, eel, and bus, car were asked for" in refused(
+    assert "was made for other classes: it holds cat, dog, eel, and these were asked for: bus, car" in refused(
         {0: "bus", 1: "car"}
     )
     assert "has no pictures of 1 of the 2 classes that were asked for (bus), and holds cat" in refused(

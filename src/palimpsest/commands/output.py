@@ -29,6 +29,11 @@ def show(run: object, model: Path | None = None) -> None:
     typer.echo(f"report   {report}")
 
 
+def delivered(run: Path) -> Path | None:
+    """The taught pipeline around the run of an `update`; None for other runs."""
+    return run.parent if run.name == "run" and (run.parent / "model_index.json").exists() else None
+
+
 def defaults(experiments: Collection[str] | None = None) -> dict[str, dict[str, object]]:
     """The options of all strategies, and the settings of any experiment and of those that are named, or of all that are included."""
     from palimpsest.core.tables import flat

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from palimpsest.commands.options import Device, Experiment, Force, Precision, Seed, Settings, Strategy, arguments
-from palimpsest.commands.output import defaults, in_all_runs, print_rich, show
+from palimpsest.commands.output import defaults, delivered, in_all_runs, print_rich, show
 
 
 def train(
@@ -32,7 +32,8 @@ def resume(run: Annotated[Path, typer.Argument(help="A run directory.")]) -> Non
     """Go on with a run exactly where it stopped; a finished run says so."""
     from palimpsest.runs import start
 
-    show(start.resume(run))
+    went_on = start.resume(run)
+    show(went_on, model=delivered(went_on.path))
 
 
 def study(

@@ -187,14 +187,14 @@ MEASURES: dict[str, Measure] = {
             "average_incremental_accuracy_softmax",
             "share of test pictures",
             "higher",
-            "The same of the classifier's last layer.",
+            "The average incremental accuracy by the classifier's last layer.",
             TESTS,
         ),
         Measure(
             "average_incremental_accuracy_nearest_mean",
             "share of test pictures",
             "higher",
-            "The same of the class whose remembered pictures lie nearest in the mean.",
+            "The average incremental accuracy by the class whose remembered pictures lie nearest in the mean.",
             TESTS,
         ),
         Measure(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import nn
 
+from palimpsest.core.errors import RequestError
 from palimpsest.core.images import WEAK
 from palimpsest.core.term import Target
 from palimpsest.learning.growing import Met, Renewed
@@ -83,6 +84,11 @@ class Now:
     @property
     def truth(self) -> Target:
         """What the experiment's learner should say about real data: the true noise, the label, or both where it imagines and classifies."""
+        if self.learner not in self.learners:
+            raise RequestError(
+                f"now.truth is what the experiment's learner should say, the {self.learner}, and the strategy trains {', '.join(self.learners)}; "
+                f'declare it with learners=("{self.learner}",), or "any" for whatever an experiment trains, or take an experiment of the other.'
+            )
         learner = self.learners[self.learner]
         return both_of(learner, true_noise, label) or TRUTH[learner.head]
 

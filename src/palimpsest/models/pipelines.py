@@ -131,6 +131,10 @@ def read_index(folder: Path) -> dict:
             raise RequestError(
                 f"{folder} holds a classifier and nothing that makes pictures; give a run that trains a generator."
             ) from error
+        if not folder.exists():
+            raise RequestError(f"there is no {folder}; give {LEGAL}.") from error
+        if inside := sorted((folder / "models").glob("task_*/model_index.json"), key=lambda file: (len(file.parts[-2]), file)):
+            raise RequestError(f"{folder} is a run, and its model is {inside[-1].parent}; give that.") from error
         raise RequestError(
             f"{folder} is not a diffusers pipeline folder (no readable model_index.json); give {LEGAL}."
         ) from error

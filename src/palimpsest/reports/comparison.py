@@ -101,7 +101,7 @@ def compare(
     rows = tuple(row(group, shown, ddof) for group in several)
     names = in_order(name for line in rows for name in line.measures)
     extractor = next((run.extractor_in_words for run in runs if run.extractor), "")
-    return Table(rows, tuple(names), extractor, (*notes(rows, ddof, each), *without_samples(runs)))
+    return Table(rows, tuple(names), extractor, (*notes(rows, ddof, each), *without_samples(runs), *unequal_steps(runs)))
 
 
 def refuse_mixture(runs: Sequence[Results]) -> None:
@@ -132,8 +132,13 @@ def refuse_mixture(runs: Sequence[Results]) -> None:
 
 def is_without_samples(run: Results) -> bool:
     """Whether nothing has looked at samples of the run."""
+    return not (run.extractor or is_sampled(run))
+
+
+def is_sampled(run: Results) -> bool:
+    """Whether something was measured of samples."""
     found = {name for task in run.tasks for name in task.measures} | run.final.keys()
-    return not run.extractor and not any((entry := find(name)) and entry.taken_over in (SAMPLES, COPIES) for name in found)
+    return any((entry := find(name)) and entry.taken_over in (SAMPLES, COPIES) for name in found)
 
 
 def looked_at_by(first: Results, other: Results) -> str:
@@ -217,10 +222,16 @@ def notes(rows: Sequence[Row], ddof: int, each: bool = False) -> tuple[str, ...]
 
 def without_samples(runs: Sequence[Results]) -> tuple[str, ...]:
     """A note that names the strategies of which no samples were measured, where those of others were."""
-    names = dict.fromkeys(run.strategy for run in runs if is_without_samples(run))
-    if not names or all(map(is_without_samples, runs)):
+    names = dict.fromkeys(run.strategy for run in runs if not is_sampled(run))
+    if not names or not any(map(is_sampled, runs)):
         return ()
     return (f"no samples of {', '.join(names)} were measured, so that only accuracies compare with the others",)
+
+
+def unequal_steps(runs: Sequence[Results]) -> tuple[str, ...]:
+    """A note where finished runs have had more optimizer steps than others, as epochs over more pictures take."""
+    steps = {sum(task.seen.get("steps", 0) for task in run.tasks) for run in runs if run.finished} - {0}
+    return (f"runs have from {min(steps):,} to {max(steps):,} optimizer steps",) if len(steps) > 1 else ()
 
 
 def other_seeds(rows: Sequence[Row]) -> tuple[str, ...]:

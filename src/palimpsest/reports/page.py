@@ -35,6 +35,7 @@ MEASURED = {
 }
 IF_ANY = {"synthetic pictures", "what was kept"}  # not missed where there are none
 OF_SAMPLES = {"sample sheets", "denoising error", "replay", "memorisation"}  # not missed where no samples are to be measured
+OF_TASKS = {"curves", "numbers by task"}  # not missed of one task
 ABOUT = (about.warnings, about.remembered, about.measures, about.settings, about.environment)
 
 
@@ -77,7 +78,8 @@ def html(found: Gathered) -> str:
     """The whole page as text."""
     measured = {name: make(found) for name, make in MEASURED.items()}
     sampled = not found.measured or any(results.counts.get("samples", 1) for method in found.measured for results in method.results)
-    optional = IF_ANY | (set() if sampled else OF_SAMPLES)
+    several = any(len(results.tasks) > 1 for method in found.measured for results in method.results)
+    optional = IF_ANY | (set() if sampled else OF_SAMPLES) | (set() if several else OF_TASKS)
     absent = [name for name, section in measured.items() if section is None and name not in optional]
     sections = [about.missing(found, absent), *measured.values(), *(make(found) for make in ABOUT)]
     page = document(found, [section for section in sections if section])

@@ -199,6 +199,8 @@ def missing(path: Path, folder: Path) -> RequestError:
         return no_results(path)
     if not path.exists():
         return RequestError(f'there is no "{path}"; give the directory of a run.')
+    if any(path.glob(f"*/{FILE}")):
+        return RequestError(f'"{path}" is not a run but holds some; give those, as {path}/*-seed*.')
     return RequestError(
         f'"{path}" is not a run directory: it holds neither {FILE} nor config.toml; give a directory that '
         "`palimpsest train` or `palimpsest update` wrote."

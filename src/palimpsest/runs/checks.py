@@ -10,7 +10,7 @@ from palimpsest.core.batch import Batch
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import megabytes
 from palimpsest.core.images import WEAK
-from palimpsest.core.term import Term
+from palimpsest.core.term import Phase, Term
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.options import TrainingOptions
@@ -108,6 +108,16 @@ def check_rows(term: Term, batch: Batch) -> None:
             f"{term.name}: of a batch of {batch.size}, its share of {source.last - source.first:.3g} is no row at all; raise "
             "training.batch."
         )
+
+
+def doubt_of_length(phase: Phase, steps: int) -> str:
+    """What to say of a phase that hardly learns; "" where there is nothing to say."""
+    if steps > 1:
+        return ""
+    return (
+        f"the {phase.learner} learns for {steps} step in a phase, which is hardly anything: the experiment is made for another learner, or its "
+        "number of steps is to be set"
+    )
 
 
 INSIDE = ((Supported, "queries"), (Part, "source"), (Unlabelled, "data"))

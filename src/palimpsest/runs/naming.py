@@ -36,7 +36,8 @@ def name_of(experiment: Experiment, plain: Experiment) -> str:
 
 
 def safe(value: Any, longest: int = LONGEST) -> str:
-    """A value in letters that every file system takes, a path by its last part; where some are lost, a digest tells it from others."""
+    """A value in letters that every file system takes, an absolute path by its last part; where some are lost, a digest tells it from others."""
     text = str(value)
-    plain = re.sub(r"[^A-Za-z0-9._+-]+", "_", text.rstrip("/").rpartition("/")[2]).strip("_")[:longest]
+    said = Path(text).name if text.startswith("/") else text
+    plain = re.sub(r"[^A-Za-z0-9._+-]+", "_", said).strip("_")[:longest]
     return plain if plain == text else f"{plain}_{hashlib.sha256(text.encode()).hexdigest()[:6]}"

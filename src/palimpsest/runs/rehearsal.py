@@ -11,7 +11,7 @@ from palimpsest.learning.past import Past
 from palimpsest.learning.plan import Plan
 from palimpsest.learning.progress import Progress
 from palimpsest.learning.teacher import Teacher
-from palimpsest.runs.checks import check_alone, check_memory, check_quota, check_rows, doubt_of_views
+from palimpsest.runs.checks import check_alone, check_memory, check_quota, check_rows, doubt_of_length, doubt_of_views
 from palimpsest.sources.ahead import chunk_steps
 from palimpsest.streams.stream import Task
 
@@ -43,6 +43,7 @@ def rehearse_task(plan: Plan, progress: Progress, past: Past, task: Task, teache
     for course in plan.courses:
         for phase in rehearsed(course.phases(now, past), teachers, now.k):
             check_length(phase, plan.training[phase.learner], now.k)
+            doubts.append(doubt_of_length(phase, plan.descent(phase).steps))
             rows = plan.training[phase.learner].batch
             batch = Batch(rows, address=(0,), ahead=machine.ahead, world=machine.world)
             for term in phase.present:

@@ -100,7 +100,7 @@ def found_classes(root: Path, names: Mapping[int, str], manifest: Mapping[str, A
     ending = "each of them has a sub-folder of its own, by its name or its number."
     if missing and not found:
         raise RequestError(
-            f"{root} was made for other classes: it holds {few(held)}, and {few(missing)} were asked for; {ending}"
+            f"{root} was made for other classes: it holds {few(held)}, and these were asked for: {few(missing)}; {ending}"
         )
     if missing:
         raise RequestError(
