@@ -49,9 +49,9 @@ def gap_table(methods: Sequence[Method]) -> Markup:
     rows = ([m.name, gaps_of(m)[0]["source"], *numbers(gaps_of(m))] for m in methods)
     words = (
         "Distances of features between the synthetic pictures of all past classes and the real ones that samples are compared with, "
-        "mean ± standard error over runs (of one run, KID's own error); seen as their class: the share in which the evaluator sees the "
+        "mean ± standard error over runs (KID's own where that is larger, for runs may share their pictures); seen as their class: the share in which the evaluator sees the "
         "class that they carry; CLIP: mean cosine with real pictures of the same class, and that of real pictures among themselves, "
-        "where evaluation.clip names a model. A class alone has no FID, which few pictures make too large. KID has the scale of its features "
+        "where evaluation.clip names a model. There is no FID of fewer pictures than features, which make it too large. KID has the scale of its features "
         "cubed, so that only rows of one evaluator compare; sets with equally many pictures of each class, as real ones that were held "
         "back, lie a little below 0."
     )
@@ -76,7 +76,8 @@ def numbers(gaps: Sequence[Mapping[str, Any]]) -> list[str]:
     there = {name: found for name in names if (found := complete(gap.get(name) for gap in gaps))}
 
     def said(name: str, error: str = "") -> str:
-        return with_error(there[name].mean, there[name].error or (there[error].mean if error in there else None))
+        errors = there[name].error, there[error].mean if error in there else None
+        return with_error(there[name].mean, max((each for each in errors if each), default=None))
 
     clip = {"clip", "clip_real"} <= there.keys()
     return [
