@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from palimpsest.evaluation.kept import expected, still_made
+from palimpsest.evaluation.kept import expected, newly_made, still_made
 
 FAR = 100.0
 
@@ -32,3 +32,14 @@ def test_what_lies_elsewhere_has_kept_nothing_and_one_spot_of_what_was_made_is_l
 def test_as_many_samples_miss_one_in_two_to_the_fifth():
     """Of an own sample's five nearest, each is as likely own as not, where both are many."""
     assert expected(10**6, 10**6, 1.0)["coverage_old"] == pytest.approx(1 - 2**-5, abs=1e-5)
+
+
+def test_what_is_new_was_not_there_before_and_is_as_near_as_its_share_of_samples_makes_it():
+    """Half of the samples show the new pictures, which lie far from what was made before."""
+    own = drawn(200, 0, FAR)
+    found = [
+        newly_made(drawn(200, 2 * n), own, torch.cat([drawn(100, 2 * n + 1), drawn(100, n, FAR)]), 0.5) for n in range(10)
+    ]
+    assert all(each["before"] == 0 for each in found)
+    assert sum(each["coverage"] for each in found) / len(found) == pytest.approx(found[0]["expected"], abs=0.04)
+    assert newly_made(drawn(200, 1), own, own, 0.5)["coverage"] == 0, "nothing was learnt"

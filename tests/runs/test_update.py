@@ -252,6 +252,8 @@ def test_a_model_that_stays_as_it_is_has_kept_everything(model, pictures, tmp_pa
     assert 0.8 < task["measures"]["coverage_old"] < 1 and 0.7 < task["measures"]["density_old"] < 1.3
     assert task["kept"]["samples"] == 40 and task["kept"]["expected"]["density_old"] == 0.5
     assert task["kept"]["new_pictures"]["coverage_old"] < 0.5
+    learnt = task["kept"]["learnt"]
+    assert learnt["coverage"] == pytest.approx(learnt["before"], abs=0.2) and learnt["coverage"] < learnt["expected"], "nor learnt anything"
     assert task["denoising_error"]["tasks"] == [0] and max(task["denoising_error"]["errors"][0]) < 1e-12
     sheets = [(run.path / "samples" / f"task_1{ending}.png").read_bytes() for ending in ("", "_before")]
     assert sheets[0] == sheets[1]

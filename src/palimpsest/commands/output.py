@@ -10,7 +10,7 @@ def show(run: object, model: Path | None = None) -> None:
     """The result table of a run, its page, and where its files are; said by the first process alone."""
     from palimpsest.reports.page import write_report
     from palimpsest.reports.results import load_results
-    from palimpsest.reports.section_kept import kept_in_words
+    from palimpsest.reports.section_kept import kept_in_words, learnt_in_words
     from palimpsest.reports.table import run_table
 
     if not run.results:
@@ -24,8 +24,9 @@ def show(run: object, model: Path | None = None) -> None:
     for what, name in (("before", "task_1_before"), ("samples", f"task_{last}")):
         if (sheet := run.path / "samples" / f"{name}.png").exists():  # a classifier alone has none
             typer.echo(f"{what:8} {sheet}")
-    if kept := kept_in_words(results.tasks[-1]):
-        typer.echo(f"kept     {kept}")
+    for what, in_words in (("kept", kept_in_words), ("learnt", learnt_in_words)):
+        if said := in_words(results.tasks[-1]):
+            typer.echo(f"{what:8} {said}")
     typer.echo(f"report   {report}")
 
 

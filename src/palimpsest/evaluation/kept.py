@@ -1,4 +1,4 @@
-"""How much of what a model made it still makes after it was taught, without any of the pictures that it once learnt."""
+"""How much of what a model made it still makes after it was taught, and how much of the new, without any picture that it once learnt."""
 
 import math
 
@@ -30,3 +30,14 @@ def expected(own: int, made: int, due: float) -> Numbers:
     others = due * made
     missed = math.prod((own - 1 - j) / (own - 1 + others - j) for j in range(K))
     return {"coverage_old": 1 - missed, "density_old": due}
+
+
+def newly_made(new: Tensor, own: Tensor, made: Tensor, due: float) -> Numbers:
+    """Near which share of the new pictures the taught model makes something: its "coverage", that "before", and what is "expected".
+
+    new: features (N, D) of the pictures that were taught.  own, made: (M, D) of samples of the model as it was, and as it is.
+    expected: on average, of a model that makes the new as well as the pictures are, in a share `due` of its samples.
+    Unit: share of the new pictures' neighbourhoods.  Direction: higher.
+    """
+    now, before = (prdc(new, samples, K)["coverage"] for samples in (made, own))
+    return {"coverage": now, "before": before, "expected": expected(len(new), len(made), due)["coverage_old"]}

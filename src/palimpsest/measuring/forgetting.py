@@ -7,7 +7,7 @@ from torch import Tensor
 
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.evaluation.denoising import denoising_error, predictions, spread_levels
-from palimpsest.evaluation.kept import expected, still_made
+from palimpsest.evaluation.kept import expected, newly_made, still_made
 from palimpsest.evaluation.measures import LEAST
 from palimpsest.measuring.found import Found
 from palimpsest.measuring.yardstick import Yardstick, some
@@ -87,6 +87,7 @@ def measure_kept(
         "samples": len(own),
         "expected": expected(len(own), len(made), due),
         "new_pictures": still_made(own_features, of_new) if len(new) >= LEAST else {},
+        "learnt": newly_made(of_new, own_features, of_made, 1 - due) if len(new) >= LEAST and due < 1 else {},
     }
 
 

@@ -22,6 +22,17 @@ def kept_in_words(task: Task) -> str:
     return said + (f" ({', '.join(bounds)})" if task.kept else "")
 
 
+def learnt_in_words(task: Task) -> str:
+    """Such as "near 60 % of the new pictures it makes something (5 % before, 75 % where they get their share)"; "" where not measured."""
+    learnt = task.kept.get("learnt")
+    if not learnt:
+        return ""
+    return (
+        f"near {learnt['coverage']:.0%} of the new pictures it makes something ({learnt['before']:.0%} before, {learnt['expected']:.0%} if they "
+        "get their share of what it makes)"
+    )
+
+
 def kept(found: Gathered) -> Section | None:
     """coverage_old and density_old of each method, between what they would be if nothing, and if everything, were lost."""
     having = [method for method in found.measured if KEPT[0] in method.row.measures]
@@ -35,7 +46,8 @@ def kept(found: Gathered) -> Section | None:
         "pictures alone come to."
     )
     tables = (measure_table(name, having) for name in KEPT)
-    return Section("kept", "What was kept of the given model", (tag("p", words), *tables))
+    said = (f"{m.name}, seed {r.seed}: {learnt}." for m in having for r in m.results if (learnt := learnt_in_words(r.tasks[-1])))
+    return Section("kept", "What was kept of the given model", (tag("p", words), *tables, *(tag("p", each) for each in said)))
 
 
 def measure_table(name: str, methods: Sequence[Method]) -> Markup:
