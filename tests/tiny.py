@@ -79,7 +79,7 @@ def interrupted_after(times: int, what: str = "after_step") -> Iterator[None]:
 
     def counted(recorder: Recorder, *arguments: object) -> None:
         done.append(1)
-        recorder.stop.asked = len(done) == times
+        recorder.stop.noted = len(done) == times
         original(recorder, *arguments)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):

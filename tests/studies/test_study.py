@@ -4,9 +4,11 @@ import io
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -143,6 +145,28 @@ def test_a_wish_to_stop_is_passed_on_once_and_waited_for(experiment, tmp_path, s
     assert sorted(notes(tmp_path / "study")) == [
         "begin joint-seed9", "begin lwf-seed9", "told joint-seed9", "told lwf-seed9",
     ]  # fmt: skip
+
+
+def test_runs_of_a_study_that_was_killed_save_their_state_and_end(tmp_path):
+    """kill -9 of the study alone: nobody would know of its runs any more."""
+    place, out = tmp_path / "long.toml", tmp_path / "study"
+    place.write_text(to_toml(resolve(tiny(training={"steps": 10**6}))))
+    command = [sys.executable, "-m", "palimpsest", "study", str(place), "--strategies", "finetune", "--seeds", "0", "--out", str(out)]
+    parent = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    events = out / "finetune-seed0" / "events.jsonl"
+    wait_until(lambda: events.exists() and '"step"' in events.read_text())
+    parent.kill()
+    parent.wait()
+    log = out / "finetune-seed0.log"
+    wait_until(lambda: "interrupted; the state is saved" in log.read_text())
+    assert list((out / "finetune-seed0" / "checkpoints").iterdir())
+
+
+def wait_until(there: Callable[[], bool], seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.05)
 
 
 def test_a_run_is_given_its_settings_and_its_share_of_threads(experiment, tmp_path, stand_in):

@@ -1,17 +1,26 @@
-"""Ctrl-C and SIGTERM: a request to stop after the step in hand, with the state saved."""
+"""Ctrl-C and SIGTERM, and the end of the study that a run belongs to: a request to stop after the step in hand, with the state saved."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+STUDY = "PALIMPSEST_STUDY"  # in the environment of a study's runs: the process that started them
+
 
 @dataclass
 class Stop:
-    """Whether somebody has asked to stop."""
+    """Whether somebody has asked to stop. noted: by a signal."""
 
-    asked: bool = False
+    noted: bool = False
+
+    @property
+    def asked(self) -> bool:
+        """Also where the study that started this run is gone, for nobody would know of the run any more."""
+        study = os.environ.get(STUDY)
+        return self.noted or (study is not None and os.getppid() != int(study))
 
 
 @contextmanager
@@ -24,7 +33,7 @@ def stoppable() -> Iterator[Stop]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def note(number: int, frame: object) -> None:
-        stop.asked = True
+        stop.noted = True
         signal.signal(number, before[number])
 
     for number in before:

@@ -12,6 +12,7 @@ from typing import Literal
 import tomlkit
 
 from palimpsest.core.errors import RequestError
+from palimpsest.core.stopping import STUDY
 from palimpsest.runs.config import resolve
 from palimpsest.runs.deciding import first_difference
 from palimpsest.runs.tables import read_experiment
@@ -99,7 +100,7 @@ def start(child: Child, experiment: str, threads: int) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},  # the log's last line is then the last that was said
+            env=os.environ | {"PYTHONUNBUFFERED": "1", STUDY: str(os.getpid())},  # the log's last line is then the last that was said
             process_group=0,  # a terminal's Ctrl-C comes from us alone, for a second one would save nothing
         )
     child.state = "running"
