@@ -59,14 +59,16 @@ def test_old_classes_keep_half_of_their_due_share_where_finetuning_loses_it(mode
     """k = 2, so half of the samples are due to the old classes, and half of that is a quarter."""
     pictures = write_digits(tmp_path / "new_digits", range(5, 10), by_class=True)
     quick = {"training.steps": 300, "training.learning_rate": 1e-3}
-    shares, kept = {"before": share_of_old(model)}, {}
+    shares, kept, learnt = {"before": share_of_old(model)}, {}, {}
     for strategy in ("generative_distillation", "finetune"):
         out = tmp_path / strategy
         run = palimpsest.update(model, data=pictures, out=out, strategy=strategy, set=quick, display=QUIET)
         shares[strategy], kept[strategy] = share_of_old(out), run.results["final"]
-    print(shares, kept)
+        learnt[strategy] = run.results["tasks"][0]["kept"]["learnt"]
+    print(shares, kept, learnt)
     assert shares["before"] > 0.9
     assert shares["generative_distillation"] >= 0.25
     assert shares["finetune"] < 0.25
     for name in ("coverage_old", "density_old"):  # which know no label
         assert kept["generative_distillation"][name] > 1.5 * kept["finetune"][name]
+    assert all(found["before"] < found["coverage"] < found["expected"] for found in learnt.values())

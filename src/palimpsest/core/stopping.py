@@ -12,21 +12,21 @@ STUDY = "PALIMPSEST_STUDY"  # in the environment of a study's runs: the process 
 
 @dataclass
 class Stop:
-    """Whether somebody has asked to stop. noted: by a signal."""
+    """Whether somebody has asked to stop. noted: by a signal.  study: the process that started this run, where one did."""
 
     noted: bool = False
+    study: int | None = None
 
     @property
     def asked(self) -> bool:
         """Also where the study that started this run is gone, for nobody would know of the run any more."""
-        study = os.environ.get(STUDY)
-        return self.noted or (study is not None and os.getppid() != int(study))
+        return self.noted or (self.study is not None and os.getppid() != self.study)
 
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
     """While inside, SIGINT and SIGTERM only note the wish; a second one has its usual effect."""
-    stop = Stop()
+    stop = Stop(study=int(os.environ[STUDY]) if STUDY in os.environ else None)
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return

@@ -1,6 +1,7 @@
 """What a classifier begins a phase with: one more backbone, or its last layer anew."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from palimpsest.learning.teacher import Teacher
@@ -8,15 +9,11 @@ from palimpsest.models.classifier import Classifier
 
 
 @dataclass(frozen=True)
-class Met:
-    """A start for a phase: a teacher that has met the classes of the present task, with one more backbone for them or without.
-
-    grown: with one more.
-    """
+class Changed:
+    """A start for a phase: a teacher's classifier after a change, which is made to a copy when the phase begins."""
 
     teacher: Teacher
-    classes: tuple[int, ...]
-    grown: bool
+    change: Callable[[Classifier], object]
 
     @property
     def exists(self) -> bool:
@@ -24,29 +21,7 @@ class Met:
 
     @property
     def learner(self) -> Classifier:
-        """A copy of the teacher."""
+        """A changed copy of the teacher."""
         made = copy.deepcopy(self.teacher.learner)
-        made.meet(self.classes, expand=self.grown)
-        return made
-
-
-@dataclass(frozen=True)
-class Renewed:
-    """A start for a phase: a classifier as it is, but for its last layer, which begins anew.
-
-    untrained: such a classifier with its initial weights.
-    """
-
-    teacher: Teacher
-    untrained: Teacher
-
-    @property
-    def exists(self) -> bool:
-        return self.teacher.exists
-
-    @property
-    def learner(self) -> Classifier:
-        """A copy of the classifier."""
-        made = copy.deepcopy(self.teacher.learner)
-        made.network.head.load_state_dict(self.untrained.learner.network.head.state_dict())
+        self.change(made)
         return made

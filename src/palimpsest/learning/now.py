@@ -8,7 +8,7 @@ from torch import nn
 from palimpsest.core.errors import RequestError
 from palimpsest.core.images import WEAK
 from palimpsest.core.term import Target
-from palimpsest.learning.growing import Met, Renewed
+from palimpsest.learning.growing import Changed
 from palimpsest.learning.imprinting import Imprinted
 from palimpsest.learning.teacher import Teacher
 from palimpsest.sources import Data, Gaussian, Memory, Unlabelled
@@ -63,13 +63,17 @@ class Now:
         new = tuple(number for number in self.classes if number not in before)
         return Imprinted(self.learners[learner], self.data, before, new)
 
-    def met_by(self, teacher: "Teacher", grown: bool = False) -> Met:
+    def met_by(self, teacher: "Teacher", grown: bool = False) -> Changed:
         """A teacher that has met the task's classes, to start a phase with. grown: with one more backbone for them."""
-        return Met(teacher, self.classes, grown)
+        return Changed(teacher, lambda made: made.meet(self.classes, expand=grown))
 
-    def renewed(self, learner: str, teacher: "Teacher") -> Renewed:
+    def renewed(self, learner: str, teacher: "Teacher") -> Changed:
         """A teacher whose last layer is as it was before anything was learnt, to start a phase with."""
-        return Renewed(teacher, self.untrained(learner))
+
+        def renew(made: nn.Module) -> None:
+            made.network.head.load_state_dict(self.build(learner).network.head.state_dict())
+
+        return Changed(teacher, renew)
 
     @property
     def new(self) -> float:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from palimpsest.core.words import counted
 from palimpsest.reports.gather import is_number
-from palimpsest.reports.markup import Markup, count, hidden, scroll, short, tag
+from palimpsest.reports.markup import Markup, hidden, scroll, short, tag
 
 STARVING = 0.1  # share of its due under which a class starves
 
@@ -82,4 +83,4 @@ def share_of_one(value: float) -> Shade:
 
 
 def seeds_in_words(seeds: int) -> str:
-    return f"mean over {count(seeds, 'seed')}" if seeds > 1 else "one seed"
+    return f"mean over {counted(seeds, 'seed')}" if seeds > 1 else "one seed"

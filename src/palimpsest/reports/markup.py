@@ -110,8 +110,3 @@ def arrow(measure: str) -> Markup:
 def short(value: float) -> str:
     """Three digits, for a cell of a heat map: 0.97, 48.4, 1312, 0.0012."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) >= 1 else f"{value:.2g}"
-
-
-def count(number: int, thing: str) -> str:
-    """Such as "1 seed", "3 seeds"."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"

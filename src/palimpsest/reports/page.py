@@ -7,9 +7,10 @@ from typing import Any
 
 from palimpsest.core.errors import RequestError
 from palimpsest.core.files import check_place, make_place, write_atomically
+from palimpsest.core.words import counted
 from palimpsest.reports import section_about as about
 from palimpsest.reports.gather import Gathered, gather
-from palimpsest.reports.markup import Markup, Section, count, join, tag
+from palimpsest.reports.markup import Markup, Section, join, tag
 from palimpsest.reports.section_cost import cost
 from palimpsest.reports.section_kept import kept
 from palimpsest.reports.section_matrices import denoising, matrices
@@ -99,7 +100,7 @@ def document(found: Gathered, sections: Sequence[Section]) -> Markup:
     body = tag(
         "body",
         tag("a", "Skip to the results", href="#content", class_="skip"),
-        tag("header", tag("p", "palimpsest", class_="brand"), tag("h1", heading(found)), tag("p", counted(found))),
+        tag("header", tag("p", "palimpsest", class_="brand"), tag("h1", heading(found)), tag("p", subtitle(found))),
         contents(sections),
         tag("main", best_numbers(found), *map(written, sections), id="content"),
     )
@@ -114,10 +115,10 @@ def heading(found: Gathered) -> str:
     return ", ".join(experiments) or "runs"
 
 
-def counted(found: Gathered) -> str:
+def subtitle(found: Gathered) -> str:
     tasks = max((len(results.tasks) for method in found.measured for results in method.results), default=0)
     strategies = {results.strategy for method in found.measured for results in method.results}
-    parts = [count(len(found.runs), "run"), count(tasks, "task")]
+    parts = [counted(len(found.runs), "run"), counted(tasks, "task")]
     if len(found.runs) == 1 and found.measured:
         return f"{found.measured[0].results[0].experiment}, {parts[1]}"
     return ", ".join([f"{len(strategies)} strategies" if len(strategies) != 1 else "1 strategy", *parts])

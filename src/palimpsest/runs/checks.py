@@ -11,6 +11,7 @@ from palimpsest.core.errors import RequestError
 from palimpsest.core.files import megabytes
 from palimpsest.core.images import WEAK
 from palimpsest.core.term import Phase, Term
+from palimpsest.core.words import counted
 from palimpsest.diffusion.denoiser import Denoiser
 from palimpsest.learning.devices import Machine
 from palimpsest.learning.options import TrainingOptions
@@ -115,7 +116,7 @@ def doubt_of_length(phase: Phase, steps: int) -> str:
     if steps > 1:
         return ""
     return (
-        f"the {phase.learner} learns for {steps} step in a phase, which is hardly anything: the experiment is made for another learner, or its "
+        f"the {phase.learner} learns for {counted(steps, 'step')} in a phase, which is hardly anything: the experiment is made for another learner, or its "
         "number of steps is to be set"
     )
 

@@ -43,31 +43,25 @@ class Estimate:
     def table(self) -> Table:
         """For people."""
         made = Table(title=f"{self.experiment}, {self.strategy}", title_justify="left", show_header=False, box=None)
-        rows = {
+        rows: dict[str, str | bool] = {  # false: not a row of this run
             "parameters": f"{self.parameters:,}",
             "optimizer steps": f"{self.steps:,}",
             "student passes": f"{self.student_passes:,.0f} pictures (a backward counts 2)",
             "teacher passes": f"{self.teacher_passes:,.0f} pictures",
-            "classifier beside it": f"{self.classifier_passes:,.0f} pictures, {in_hours(self.classifier_seconds)}",
+            "classifier beside it": self.classifier_seconds > 0
+            and f"{self.classifier_passes:,.0f} pictures, {in_hours(self.classifier_seconds)}",
             "FLOPs of all passes": f"{self.flops:.3g}",
             "peak memory": megabytes(self.memory_bytes),
-            "samples drawn ahead": f"up to {megabytes(self.ahead_bytes)} of it",
-            "synthetic pictures": in_hours(self.drawing_seconds),
-            "evaluator, once": in_hours(self.evaluator_seconds),
+            "samples drawn ahead": self.ahead_bytes > 0 and f"up to {megabytes(self.ahead_bytes)} of it",
+            "synthetic pictures": self.drawing_seconds > 0 and in_hours(self.drawing_seconds),
+            "evaluator, once": self.evaluator_seconds > 0 and in_hours(self.evaluator_seconds),
             "training": in_hours(self.training_seconds),
             "evaluation": in_hours(self.evaluation_seconds),
             "all": f"{self.hours:.3f} h",
         }
-        if not self.classifier_seconds:
-            del rows["classifier beside it"]
-        if not self.ahead_bytes:
-            del rows["samples drawn ahead"]
-        if not self.drawing_seconds:
-            del rows["synthetic pictures"]
-        if not self.evaluator_seconds:
-            del rows["evaluator, once"]
         for name, value in rows.items():
-            made.add_row(name, value)
+            if value:
+                made.add_row(name, value)
         return made
 
 
